@@ -1,0 +1,63 @@
+"""Reads evalsets as a run would, and says what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pytest_ftgate.decision import builtin as decision
+from pytest_ftgate.errors import EvalsetError, SettingsError
+from pytest_ftgate.execution import builtin as execution
+from pytest_ftgate.grading import builtin as grading
+from pytest_ftgate.model.settings import Settings
+from pytest_ftgate.pipeline import find_faults, load_plan
+from pytest_ftgate.planning import builtin as planning
+from pytest_ftgate.registry import Registries
+from pytest_ftgate.reports import builtin as reports
+
+PATTERNS = ("*.evalset.yaml", "*.evalset.yml")
+
+
+def check_evalsets(paths: Iterable[Path], rootdir: Path) -> list[dict[str, Any]]:
+    """One result per evalset: problems (not usable), faults, arms, counts. Raises SettingsError."""
+    files: list[Path] = []
+    for path in paths:
+        found = sorted(f for p in PATTERNS for f in path.rglob(p)) if path.is_dir() else [path]
+        if not found or not all(f.is_file() for f in found):
+            raise SettingsError(f"{path}: no evalset (*.evalset.yaml) is there")
+        files += found
+    registries = builtin_registries()
+    # A placeholder model: nothing is asked, and an evalset may leave its model to the command line.
+    settings = Settings(rootdir=str(rootdir), directory=str(rootdir / ".ftgate"), replay=("check",))
+    return [_check(path.resolve(), settings, registries) for path in files]
+
+
+def builtin_registries() -> Registries:
+    """The built-in parts; plugins and conftest files are known to pytest only."""
+    parts = Registries()
+    grading.register(parts.graders)
+    planning.register(parts.arms)
+    decision.register(parts.gates)
+    execution.register(parts.providers)
+    reports.register(parts.reporters)
+    return parts
+
+
+def _check(path: Path, settings: Settings, registries: Registries) -> dict[str, Any]:
+    result: dict[str, Any] = {"path": str(path), "problems": [], "faults": [], "arms": []}
+    try:
+        plan = load_plan(path, settings, registries)
+    except EvalsetError as error:
+        result["problems"] = [f"{where}: {what}" for where, what in error.problems]
+        return result
+    faults: Sequence[Any] = find_faults(plan, registries)
+    return {
+        **result,
+        "path": plan.evalset.path,
+        "cases": len(plan.evalset.cases),
+        "trials": sum(len(item.trials) for item in plan.items),
+        "arms": [{"arm": a.name, "status": a.status, "reason": a.reason} for a in plan.arms],
+        "faults": [asdict(fault) for fault in faults],
+    }

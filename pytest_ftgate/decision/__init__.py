@@ -1,0 +1,1 @@
+"""A Summary becomes gate results and a Verdict."""

@@ -1,0 +1,221 @@
+"""What the questions are asked of: an evalset, its summary, and the predicates that verdicts share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset, GraderSpec
+from pytest_ftgate.model.grade import kind_of
+from pytest_ftgate.model.summary import ArmSummary, Pattern, Summary
+from pytest_ftgate.model.verdict import Decision, Verdict
+from pytest_ftgate.registry import Registries
+
+SMALL_KNOWLEDGE_TOKENS = 10_000
+STATIC_CHANGES = frozenset(("never", "no", "none", "static", "rarely", "false", "off"))
+FORMAT_GRADERS = frozenset(
+    ("is-json", "contains-json", "json-fields", "tool-call", "regex", "label", "choice", "no-extra-text")
+)
+
+
+def is_proven_at_bar(arm: ArmSummary, bar: float) -> bool:
+    """Whether the arm's accuracy is proven to reach the bar.
+
+    `as_is` is one claim fixed before the run (what ships, what the accuracy gate reads): tested at
+    alpha. Any other arm is chosen among several: tested at alpha / M (STATISTICS section 4).
+    """
+    test = arm.accuracy_test
+    if arm.status != "run" or test is None:
+        return False
+    return (test.lower if arm.arm == AS_IS else test.lower_m) >= bar
+
+
+def is_proven_below(arm: ArmSummary, bar: float) -> bool:
+    """Whether the arm is proven below the bar at alpha_fine_tune, `call:*` failures counted as passes."""
+    tests = (arm.accuracy_test, arm.lenient_test)
+    return all(test is not None and test.upper_ft < bar for test in tests)
+
+
+def rank_cost(arm: ArmSummary) -> tuple[int, float]:
+    """Sort key, cheapest first: by measured cost, where unknown by tokens; unmeasured arms last."""
+    if arm.cost_usd_per_1k_cases is not None:
+        return (0, arm.cost_usd_per_1k_cases)
+    if arm.prompt_tokens is not None and arm.planned:
+        return (1, (arm.prompt_tokens + (arm.completion_tokens or 0)) / arm.planned)
+    return (2, 0.0)
+
+
+# Not slotted: cached_property needs a __dict__.
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """Read by every condition of `questions.CONDITIONS`. Only arms of the candidate are on the ladder."""
+
+    evalset: Evalset
+    summary: Summary
+    registries: Registries
+
+    @property
+    def bar(self) -> float:
+        return self.summary.bar
+
+    @cached_property
+    def arms(self) -> tuple[ArmSummary, ...]:
+        """The candidate's arms that were run."""
+        return tuple(a for a in self.summary.arms if a.role == CANDIDATE and a.status == "run")
+
+    @cached_property
+    def as_is(self) -> ArmSummary | None:
+        return next((arm for arm in self.arms if arm.arm == AS_IS), None)
+
+    @cached_property
+    def prompt_arms(self) -> tuple[ArmSummary, ...]:
+        """Arms of question 1 that were run, `as_is` included."""
+        return tuple(arm for arm in self.arms if arm.question == 1)
+
+    @cached_property
+    def knowledge_arms(self) -> tuple[ArmSummary, ...]:
+        """Arms of question 2 that were run."""
+        return tuple(arm for arm in self.arms if arm.question == 2)
+
+    @cached_property
+    def proven_arms(self) -> tuple[ArmSummary, ...]:
+        """Arms proven at the bar, cheapest first."""
+        return tuple(sorted((a for a in self.arms if is_proven_at_bar(a, self.bar)), key=rank_cost))
+
+    @cached_property
+    def best_arm(self) -> ArmSummary | None:
+        """The arm with the highest accuracy."""
+        judged = [arm for arm in self.arms if arm.accuracy_test is not None]
+        return max(judged, key=value_of, default=None)
+
+    @cached_property
+    def is_all_below(self) -> bool:
+        """Whether every arm that was run is proven below the bar (intersection-union: no correction)."""
+        return self.as_is is not None and all(is_proven_below(arm, self.bar) for arm in self.arms)
+
+    @cached_property
+    def is_static_and_small(self) -> bool:
+        """Whether the knowledge fits a cached prompt: < 10k tokens, no citations, not said to change."""
+        knowledge, tokens = self.evalset.decision.knowledge, self.summary.knowledge_tokens
+        is_static = knowledge.changes is None or knowledge.changes.strip().lower() in STATIC_CHANGES
+        is_small = tokens is not None and tokens < SMALL_KNOWLEDGE_TOKENS
+        return is_small and is_static and not knowledge.citations
+
+    @cached_property
+    def is_question_2_waived(self) -> bool:
+        """Whether `context` was waived, and not run all the same."""
+        return self._is_waived("context") and not any(arm.kind == "context" for arm in self.arms)
+
+    @cached_property
+    def usable_patterns(self) -> tuple[Pattern, ...]:
+        """Confirmed patterns that can justify tuning.
+
+        `call:*` and `infra:*` are no model patterns. With question 2 waived nothing shows that a
+        wrong value is not plain lack of knowledge, so `value:*` is out too.
+        """
+        barred = {"call", "infra", *(("value",) if self.is_question_2_waived else ())}
+        return tuple(p for p in self.summary.patterns.confirmed if kind_of(p.signature) not in barred)
+
+    @cached_property
+    def usable_share(self) -> float:
+        """Share of the failures under the best arm that the usable patterns explain, at least.
+
+        Trials count once in `confirmed_share`. Where some confirmed patterns are not usable, what they
+        explain is taken off in full: overlaps can only make the true share larger.
+        """
+        patterns = self.summary.patterns
+        usable = self.usable_patterns
+        if not usable:
+            return 0.0
+        total = patterns.confirmed_share or 0.0
+        barred = [p for p in patterns.confirmed if p not in usable]
+        if not barred:
+            return total
+        return max(total - sum(p.share or 0.0 for p in barred), max(p.share or 0.0 for p in usable))
+
+    @cached_property
+    def has_unassessed_patterns(self) -> bool:
+        """Whether some candidate's recurrence could not be assessed (one repeat)."""
+        return any(p.reproducible is None for p in self.summary.patterns.patterns)
+
+    @cached_property
+    def has_format_grader(self) -> bool:
+        if any(arm.format_failures is not None for arm in self.arms):
+            return True
+        specs = [*self.evalset.graders, *(g for case in self.evalset.cases for g in case.graders)]
+        return any(self._is_format_grader(spec) for spec in specs)
+
+    def _is_format_grader(self, spec: GraderSpec) -> bool:
+        if spec.negated:
+            return False
+        if spec.name in self.registries.graders:
+            return self.registries.graders.get(spec.name).is_format
+        return spec.name in FORMAT_GRADERS
+
+    @cached_property
+    def missing_arms(self) -> tuple[str, ...]:
+        """Arms without which tuning cannot be justified: required kinds, and arms the user left out."""
+        left_out = [a.arm for a in self.summary.arms if a.role == CANDIDATE and a.status == "not_run"]
+        required = [kind for kind in self._required_kinds() if not self._is_covered(kind)]
+        unnamed = [kind for kind in required if not self._is_named(kind, left_out)]
+        kept_out = [name for name in left_out if not self._is_waived(name)]
+        return tuple(dict.fromkeys([*unnamed, *kept_out]))
+
+    def _required_kinds(self) -> Iterable[str]:
+        yield "few_shot"
+        if self.has_format_grader:
+            yield "structured"
+        has_context = any(case.context is not None for case in self.evalset.cases)
+        if has_context or not self.evalset.decision.knowledge.none:
+            yield "context"
+
+    def _is_covered(self, kind: str) -> bool:
+        if self._is_waived(kind):
+            return True
+        arms = [a for a in self.summary.arms if a.role == CANDIDATE and a.kind == kind]
+        if any(a.status == "waived" for a in arms):
+            return True
+        if kind == "structured" and any(_does_not_apply(a) for a in arms):
+            return True
+        return any(_counts_as_run(a) for a in arms)
+
+    def _is_named(self, kind: str, names: Sequence[str]) -> bool:
+        return any(arm.kind == kind and arm.arm in names for arm in self.summary.arms)
+
+    def _is_waived(self, name: str) -> bool:
+        return name in self.evalset.decision.waive
+
+    def answer(self, decision: Decision, reason: str, **more: object) -> Verdict:
+        """A verdict with what every verdict carries: arms left out, waivers, M, the tie to the prompt."""
+        waived = dict(self.evalset.decision.waive) or None
+        left_out = tuple(a.arm for a in self.summary.arms if a.role == CANDIDATE and a.status == "not_run")
+        more.setdefault("missing_arms", left_out)
+        if not self.summary.tied_to_prompt:
+            reason += " The answers are not tied to this prompt."
+        if waived:
+            listed = "; ".join(f"{name} ({why})" for name, why in waived.items())
+            reason += f" Waived: {listed}."
+        verdict: Verdict = Verdict(
+            decision=decision,
+            reason=reason,
+            waived=waived,
+            m_arms=self.summary.multiplicity,
+            **more,  # type: ignore[arg-type]
+        )
+        return verdict
+
+
+def value_of(arm: ArmSummary) -> float:
+    """The arm's accuracy; -1 where nothing was judged."""
+    return arm.accuracy_test.value if arm.accuracy_test is not None else -1.0
+
+
+def _does_not_apply(arm: ArmSummary) -> bool:
+    return arm.schema_enforced == "unsupported" or arm.status == "skipped"
+
+
+def _counts_as_run(arm: ArmSummary) -> bool:
+    if arm.status != "run" or arm.accuracy_test is None:
+        return False
+    return arm.kind != "structured" or arm.schema_enforced == "enforced"

@@ -1,0 +1,203 @@
+"""Question 3: is there a specific, reproducible pattern that no arm fixes? And what is left open."""
+
+from __future__ import annotations
+
+from pytest_ftgate.decision.leaning import find_leaning
+from pytest_ftgate.decision.prompting import describe_accuracy
+from pytest_ftgate.decision.readiness import EXPLAIN, run_command
+from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, is_proven_below
+from pytest_ftgate.decision.wording import format_count, format_percent, join_names, to_ascii
+from pytest_ftgate.model.verdict import Verdict
+
+
+def find_fine_tune(situation: Situation) -> Verdict | None:
+    """Every arm that applies was run and is proven below; usable patterns explain enough failures."""
+    if situation.missing_arms or not situation.is_all_below or not situation.usable_patterns:
+        return None
+    if situation.usable_share < situation.evalset.decision.share:
+        return None
+    patterns = situation.usable_patterns
+    noun = format_count(len(patterns), "reproducible pattern")
+    verb = "explains" if len(patterns) == 1 else "explain"
+    return situation.answer(
+        "fine_tune_justified",
+        f"{_none_reaches(situation)}, and {noun} {verb} {format_percent(situation.usable_share, 0)} of the "
+        f"failures: {_pattern_names(situation)}.",
+        p=_tuning_p(situation),
+        closest_condition=_closest_to_flipping(situation),
+        changes=(
+            "an arm that reaches the bar: another prompt, more examples, the data in context",
+            f"patterns that explain under {format_percent(situation.evalset.decision.share)} of the failures",
+        ),
+        next_command=run_command(situation, "--ftgate-report", "markdown=fine-tune.md"),
+    )
+
+
+def find_partial_pattern(situation: Situation) -> Verdict | None:
+    """As above, but the patterns explain too little."""
+    if not situation.is_all_below or not situation.usable_patterns:
+        return None
+    share, wanted = situation.usable_share, situation.evalset.decision.share
+    if share >= wanted:
+        return None
+    patterns = situation.usable_patterns
+    verb = "explains" if len(patterns) == 1 else "explain"
+    return situation.answer(
+        "partial_pattern",
+        f"{_none_reaches(situation)}; {format_count(len(patterns), 'reproducible pattern')} "
+        f"({_pattern_names(situation)}) {verb} only {format_percent(share, 0)} of the failures, less than "
+        f"{format_percent(wanted)}: most failures are something else.{_name_missing(situation)}",
+        missing_arms=situation.missing_arms,
+        p=_tuning_p(situation),
+        closest_condition=f"share of the failures: {format_percent(share)} against {format_percent(wanted)}",
+        changes=(*_run_missing(situation), "mend the other failures first: prompt, data or labels"),
+        next_command=EXPLAIN,
+    )
+
+
+def find_no_pattern(situation: Situation) -> Verdict | None:
+    """All arms that were run are proven below the bar, and nothing recurs in all of them.
+
+    Arms that were not run can only take patterns away, so they do not open this again; they are named.
+    """
+    if (
+        not situation.is_all_below
+        or situation.summary.patterns.confirmed
+        or situation.has_unassessed_patterns
+    ):
+        return None
+    if not _is_recurrence_assessed(situation):
+        return None
+    return situation.answer(
+        "no_pattern",
+        f"{_none_reaches(situation)}, and no failure pattern recurs in all of them: a better model, better "
+        f"data or a clearer task, not tuning.{_name_missing(situation)}",
+        missing_arms=situation.missing_arms,
+        closest_condition=_closest_to_flipping(situation),
+        changes=(*_run_missing(situation), "a stronger model: --ftgate-use-model MODEL", "checked labels"),
+        next_command=run_command(situation) if situation.missing_arms else EXPLAIN,
+    )
+
+
+def find_inconclusive(situation: Situation) -> Verdict:
+    """What remains: says what is open, what it leans to, and how many cases would decide."""
+    undecided = _undecided_arms(situation)
+    reasons = [*_open_accuracies(situation, undecided), *_open_conditions(situation)]
+    reasons = reasons or ["the evidence fits no other verdict"]
+    leaning = find_leaning(situation)
+    needed = situation.summary.cases_needed if undecided else None
+    lean = f" It leans to {leaning}." if leaning else ""
+    more = f" About {format_count(needed, 'case')} in all would decide." if needed else ""
+    changes = [*_run_missing(situation)]
+    if needed:
+        changes.append(f"about {format_count(needed, 'case')} in all, for an 80 % chance to decide")
+    if not _is_recurrence_assessed(situation) or situation.has_unassessed_patterns:
+        changes.append("two or more independent repeats of each case (repeats: 5)")
+    return situation.answer(
+        "inconclusive",
+        f"{'; '.join(reasons)}.{lean}{more}",
+        leans_to=leaning,
+        cases_needed=needed,
+        missing_arms=situation.missing_arms,
+        closest_condition=reasons[0],
+        changes=tuple(changes),
+        next_command=run_command(situation),
+    )
+
+
+def _none_reaches(situation: Situation) -> str:
+    count, bar, best = len(situation.arms), format_percent(situation.bar), situation.best_arm
+    if count == 1:
+        return f"The one arm run does not reach {bar} ({situation.arms[0].arm}: {describe_accuracy(best)})"
+    name = to_ascii(best.arm) if best else "none"
+    return f"None of the {count} arms run reaches {bar} (best: {name}, {describe_accuracy(best)})"
+
+
+def _pattern_names(situation: Situation) -> str:
+    return join_names([to_ascii(pattern.signature)[:80] for pattern in situation.usable_patterns], 3)
+
+
+def _tuning_p(situation: Situation) -> float:
+    """max(max_m p[accuracy_m >= bar], min_s Holm p_s): STATISTICS section 7, "Presentation"."""
+    tests = [t for arm in situation.arms for t in (arm.accuracy_test, arm.lenient_test) if t is not None]
+    holm = [p.p_holm for p in situation.usable_patterns if p.p_holm is not None]
+    return max([test.p_below for test in tests] + [min(holm, default=1.0)], default=1.0)
+
+
+def _closest_to_flipping(situation: Situation) -> str | None:
+    """The condition with the least room, in points."""
+    rooms: list[tuple[float, str]] = []
+    for arm in situation.arms:
+        for test, note in ((arm.accuracy_test, ""), (arm.lenient_test, ", call failures as passes")):
+            if test is not None:
+                shown = f"{format_percent(test.upper_ft)} against the bar of {format_percent(situation.bar)}"
+                rooms.append(
+                    (situation.bar - test.upper_ft, f"upper bound of {to_ascii(arm.arm)}{note}: {shown}")
+                )
+    if situation.usable_patterns:
+        share, wanted = situation.usable_share, situation.evalset.decision.share
+        text = f"share of the failures: {format_percent(share)} against {format_percent(wanted)}"
+        rooms.append((share - wanted, text))
+    return min(rooms)[1] if rooms else None
+
+
+def _is_recurrence_assessed(situation: Situation) -> bool:
+    return situation.summary.repeats >= 2
+
+
+def _name_missing(situation: Situation) -> str:
+    missing = situation.missing_arms
+    return f" Not run: {join_names([to_ascii(name) for name in missing])}." if missing else ""
+
+
+def _run_missing(situation: Situation) -> tuple[str, ...]:
+    names = join_names([to_ascii(name) for name in situation.missing_arms])
+    return (f"run {names} (or waive with a reason under `decision.waive`)",) if names else ()
+
+
+def _undecided_arms(situation: Situation) -> list[str]:
+    """Arms proven neither at nor below the bar."""
+    bar = situation.bar
+    return [a.arm for a in situation.arms if not is_proven_at_bar(a, bar) and not is_proven_below(a, bar)]
+
+
+def _open_accuracies(situation: Situation, undecided: list[str]) -> list[str]:
+    shown = [
+        f"{to_ascii(arm.arm)} {describe_accuracy(arm)}" for arm in situation.arms if arm.arm in undecided
+    ]
+    if not shown:
+        return []
+    verb = "is" if len(shown) == 1 else "are"
+    bar = format_percent(situation.bar)
+    return [f"{join_names(shown, 4)} {verb} proven neither at nor below the bar of {bar}"]
+
+
+def _open_conditions(situation: Situation) -> list[str]:
+    reasons = []
+    if situation.as_is is None:
+        reasons.append("arm as_is was not run")
+    knowing = [arm for arm in situation.proven_arms if arm.question == 2]
+    if knowing:
+        name = to_ascii(knowing[0].arm)
+        reasons.append(f"{name} is proven at the bar, but not shown to be better than every prompt arm")
+    if situation.missing_arms:
+        names = join_names([to_ascii(name) for name in situation.missing_arms])
+        verb = "has" if len(situation.missing_arms) == 1 else "have"
+        reasons.append(f"{names} {verb} not been run, without which tuning cannot be justified")
+        reasons.extend(_explain_unproven_schema(situation))
+    if situation.summary.patterns.confirmed and not situation.usable_patterns:
+        reasons.append(
+            "the patterns are about wrong values, and question 2 was waived: is it lack of knowledge?"
+        )
+    if not _is_recurrence_assessed(situation):
+        reasons.append("with 1 repeat of each case, recurrence of the patterns is not assessed")
+    elif situation.has_unassessed_patterns and not situation.summary.patterns.confirmed:
+        reasons.append("recurrence of the patterns is not assessed")
+    return reasons
+
+
+def _explain_unproven_schema(situation: Situation) -> list[str]:
+    unproven = any(a.kind == "structured" and a.schema_enforced != "enforced" for a in situation.arms)
+    if "structured" in situation.missing_arms and unproven:
+        return ["structured counts only where the schema is proven enforced"]
+    return []

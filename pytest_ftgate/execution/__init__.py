@@ -1,0 +1,1 @@
+"""Trials become Responses: engine, limits, retry, providers, response store."""

@@ -1,0 +1,26 @@
+"""The built-in providers, and which provider answers a model id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pytest_ftgate.execution.endpoints import vendor_of
+from pytest_ftgate.execution.litellm_provider import LitellmProvider
+from pytest_ftgate.execution.local_provider import LocalProvider
+from pytest_ftgate.model.protocols import Provider
+from pytest_ftgate.registry import Registry
+
+LITELLM = "litellm"
+LOCAL = "local"
+
+
+def register(registry: Registry[Provider], *, api_hosts: Iterable[str] = ()) -> None:
+    """Register `litellm` and `local`. `api_hosts`: further hosts that may be sent a key."""
+    registry.register(LITELLM, LitellmProvider(api_hosts))
+    registry.register(LOCAL, LocalProvider())
+
+
+def find_provider(registry: Registry[Provider], model: str) -> Provider:
+    """The provider of a model id: the one registered under what stands before the slash, else litellm."""
+    name = vendor_of(model)
+    return registry.get(name if name in registry else LITELLM)

@@ -1,0 +1,249 @@
+"""Asks for answers ahead of need, on an event loop in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
+
+from pytest_ftgate.errors import FtgateError
+from pytest_ftgate.execution.endpoints import endpoint_of
+from pytest_ftgate.execution.lanes import Lanes
+from pytest_ftgate.execution.quiet import mark_quiet, quiet_threads
+from pytest_ftgate.execution.retry import RetryPolicy
+from pytest_ftgate.execution.sending import FollowUp, Sender
+from pytest_ftgate.execution.store import MemoryStore, ResponseStore
+from pytest_ftgate.model.protocols import Provider
+from pytest_ftgate.model.response import Answer, Failure
+from pytest_ftgate.model.trial import Request, Trial, TrialKey
+
+CLOSE_WAIT_S = 5.0
+"""For each of: requests under way to end, providers to close."""
+
+_WAIT_STEP_S = 0.5
+"""On Windows a wait without end cannot be interrupted by Ctrl-C."""
+
+_Outcome: TypeAlias = Answer | Exception
+
+
+class Engine:
+    """Answers trials, first submitted first, at most `concurrency` at a time.
+
+    `submit`, `wait`, `cancel` and `close` may be called from any thread. `store` None keeps
+    responses in memory. `follow_up` may give a trial's next request after a response, up to
+    `max_turns`. `redact` removes keys from messages. `on_answer` is called on the loop's thread once
+    an answer is durable. `refresh` reads nothing that earlier runs stored. `host_limit` gives a
+    model's own limit of requests under way, or None.
+    """
+
+    def __init__(
+        self,
+        provider_for: Callable[[Trial], Provider],
+        *,
+        concurrency: int,
+        timeout_s: float,
+        max_attempts: int,
+        store: ResponseStore | None = None,
+        follow_up: FollowUp | None = None,
+        redact: Callable[[str], str] = str,
+        on_answer: Callable[[Trial, Answer], None] | None = None,
+        refresh: bool = False,
+        host_limit: Callable[[Request], int | None] | None = None,
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        self._store = MemoryStore() if store is None else store
+        self._sender = Sender(
+            provider_for=provider_for,
+            store=self._store,
+            policy=policy or RetryPolicy(max_attempts=max_attempts, timeout_s=timeout_s),
+            follow_up=follow_up,
+            redact=redact,
+            refresh=refresh,
+        )
+        self._on_answer = on_answer
+        self._host_limit = host_limit
+        self._lanes: Lanes[Trial] = Lanes(concurrency, self._lane_of)
+        self._lock = threading.Lock()
+        self._pending: set[TrialKey] = set()
+        self._outcomes: dict[TrialKey, _Outcome] = {}
+        self._awaited: dict[TrialKey, threading.Event] = {}
+        self._tasks: dict[asyncio.Task[None], Trial] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    @property
+    def requests_sent(self) -> int:
+        """Network attempts so far."""
+        return self._sender.traffic.requests_sent
+
+    @property
+    def peak_concurrency(self) -> int:
+        """The most requests that were under way at once."""
+        return self._sender.traffic.peak
+
+    @property
+    def notices(self) -> list[str]:
+        """What the user should be told about the response store."""
+        return self._store.notices
+
+    def start(self) -> None:
+        """Start the thread; does nothing if it runs."""
+        with self._lock:
+            if self._thread is not None or self._is_closed:
+                return
+            ready = threading.Event()
+            self._thread = threading.Thread(
+                target=self._run, args=(ready,), name="ftgate-engine", daemon=True
+            )
+            self._thread.start()
+        ready.wait()
+
+    def submit(self, trials: Iterable[Trial]) -> None:
+        """Queue trials. One that waits, runs, or holds an unclaimed answer is not queued again."""
+        self.start()
+        with self._lock:
+            if self._is_closed:
+                raise FtgateError("the engine is closed")
+            fresh = []
+            for trial in trials:
+                if trial.key not in self._pending and trial.key not in self._outcomes:
+                    self._pending.add(trial.key)
+                    fresh.append(trial)
+        if fresh and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._enqueue, fresh)
+
+    def wait(self, key: TrialKey, timeout_s: float | None = None) -> Answer:
+        """The answer of a submitted trial; it is released, so it can be waited for once.
+
+        Raises KeyError for a trial that was not submitted, TimeoutError after `timeout_s` seconds, and
+        FtgateError for a fault of a provider, the store, or a callback.
+        """
+        with self._lock:
+            if key not in self._outcomes and key not in self._pending:
+                raise KeyError(f"{key} was not submitted, or its answer was already taken")
+            event = None if key in self._outcomes else self._awaited.setdefault(key, threading.Event())
+        if event is not None:
+            _wait_for(event, timeout_s, key)
+        with self._lock:
+            outcome = self._outcomes.pop(key)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def cancel(self) -> None:
+        """Give up everything that waits or runs; those trials get a Failure `infra:cancelled`."""
+        if self._loop is not None and not self._is_closed:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._cancel_all)
+
+    def close(self) -> None:
+        """Give up what is left, close providers and store. Never hangs; may be called again."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            thread, loop, stop = self._thread, self._loop, self._stop
+        if thread is not None and loop is not None and stop is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(stop.set)
+            thread.join(3 * CLOSE_WAIT_S)
+        self._fail_pending()
+        self._store.close()
+
+    # -- on the loop's thread -------------------------------------------------------------------
+
+    def _run(self, ready: threading.Event) -> None:
+        with quiet_threads():
+            try:
+                asyncio.run(self._serve(ready))
+            finally:
+                ready.set()
+                self._fail_pending()
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        # litellm prepares each request in a worker thread.
+        self._loop.set_default_executor(ThreadPoolExecutor(initializer=mark_quiet))
+        ready.set()
+        await self._stop.wait()
+        self._cancel_all()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=CLOSE_WAIT_S)
+        for provider in self._sender.providers.values():
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(provider.close(), CLOSE_WAIT_S)
+
+    def _enqueue(self, trials: Iterable[Trial]) -> None:
+        for trial in trials:
+            self._lanes.add(trial)
+        self._pump()
+
+    def _pump(self) -> None:
+        while (trial := self._lanes.take()) is not None:
+            task = asyncio.create_task(self._work(trial))
+            self._tasks[task] = trial
+            task.add_done_callback(self._finish)
+
+    async def _work(self, trial: Trial) -> None:
+        outcome: _Outcome
+        try:
+            outcome = await self._sender.answer(trial)
+            if self._on_answer is not None:
+                self._on_answer(trial, outcome)
+        except Exception as error:  # noqa: BLE001 - carried to the thread that waits, and raised there
+            outcome = error
+        self._settle(trial.key, outcome)
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        trial = self._tasks.pop(task)
+        if task.cancelled():
+            self._settle(trial.key, _cancelled())
+        self._lanes.free(trial)
+        self._pump()
+
+    def _cancel_all(self) -> None:
+        for trial in self._lanes.drain():
+            self._settle(trial.key, _cancelled())
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _settle(self, key: TrialKey, outcome: _Outcome) -> None:
+        with self._lock:
+            if key not in self._pending:
+                return
+            self._pending.discard(key)
+            self._outcomes[key] = outcome
+            event = self._awaited.pop(key, None)
+        if event is not None:
+            event.set()
+
+    def _fail_pending(self) -> None:
+        """Nobody may wait for ever for an engine that has ended."""
+        with self._lock:
+            left = list(self._pending)
+        for key in left:
+            self._settle(key, _cancelled())
+
+    def _lane_of(self, trial: Trial) -> tuple[str, int | None]:
+        request = trial.request
+        limit = self._host_limit(request) if self._host_limit is not None else None
+        return f"{request.model}\n{endpoint_of(request)}", limit
+
+
+def _wait_for(event: threading.Event, timeout_s: float | None, key: TrialKey) -> None:
+    end = None if timeout_s is None else time.monotonic() + timeout_s
+    while not event.wait(
+        _WAIT_STEP_S if end is None else max(0.0, min(_WAIT_STEP_S, end - time.monotonic()))
+    ):
+        if end is not None and time.monotonic() >= end:
+            raise TimeoutError(f"no answer for {key} within {timeout_s:g} s")
+
+
+def _cancelled() -> Failure:
+    return Failure(signature="infra:cancelled", message="the run ended before the answer came", attempts=0)

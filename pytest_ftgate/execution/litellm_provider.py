@@ -1,0 +1,181 @@
+"""Answers requests through litellm. The only module that imports it, and not before the first request."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from pytest_ftgate.errors import ProviderError
+from pytest_ftgate.execution.endpoints import (
+    base_url_of,
+    environment_base_url,
+    is_loopback,
+    refuse_unsafe_params,
+    vendor_of,
+)
+from pytest_ftgate.execution.vendor_errors import empty_answer, key_name, translate_error
+from pytest_ftgate.model.response import Response, ToolCall, Usage
+from pytest_ftgate.model.trial import Request, Trial
+
+TEXT_CHARS = 10 * 2**20
+"""Longer answers are cut and read as truncated: nothing sensible is that long."""
+
+_NO_KEY = "not-needed"
+
+
+@cache
+def load_litellm() -> Any:
+    """The module litellm, silenced; its price map is the packaged one, so the import needs no network."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    import litellm
+
+    litellm.suppress_debug_info = True
+    litellm.set_verbose = False
+    litellm.telemetry = False
+    litellm.turn_off_message_logging = True
+    # LITELLM_DROP_PARAMS may have set it; an arm whose schema is dropped in silence proves nothing.
+    litellm.drop_params = False
+    return litellm
+
+
+class LitellmProvider:
+    """Answers every model id that litellm knows (`vendor/name`). Needs an event loop that runs.
+
+    `api_hosts`: further hosts that may be sent a key (ini `ftgate_api_hosts`).
+    """
+
+    def __init__(self, api_hosts: Iterable[str] = ()) -> None:
+        self._api_hosts = tuple(api_hosts)
+        self._is_used = False
+
+    async def complete(self, trial: Trial, request: Request, timeout_s: float) -> Response:
+        """The model's answer; raises ProviderError. `trial` is not looked at."""
+        del trial
+        refuse_unsafe_params(request, self._api_hosts)
+        return await self.send(request, timeout_s)
+
+    async def prepare(self, request: Request) -> None:
+        """Import litellm, for a request that may be sent."""
+        refuse_unsafe_params(request, self._api_hosts)
+        _load(request)
+
+    async def send(self, request: Request, timeout_s: float) -> Response:
+        """Like `complete`, for a request whose address is known to be safe."""
+        litellm = _load(request)
+        self._is_used = True
+        arguments = _arguments(request, timeout_s)
+        started = time.perf_counter()
+        try:
+            completion = await litellm.acompletion(**arguments)
+        except Exception as error:  # noqa: BLE001 - the library raises anything, bare ImportErrors included
+            raise translate_error(error, request) from None
+        return _read_completion(completion, request, time.perf_counter() - started)
+
+    async def close(self) -> None:
+        """Close litellm's connections and let its log worker end, so that nothing warns afterwards."""
+        if not self._is_used:
+            return
+        self._is_used = False
+        litellm = load_litellm()
+        await _end_log_worker()
+        await litellm.close_litellm_async_clients()
+        litellm.in_memory_llm_clients_cache.flush_cache()
+
+
+def _load(request: Request) -> Any:
+    try:
+        return load_litellm()
+    except ImportError as error:
+        raise translate_error(error, request) from None
+
+
+async def _end_log_worker() -> None:
+    try:
+        from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+    except ImportError:
+        return
+    await GLOBAL_LOGGING_WORKER.clear_queue()
+    await GLOBAL_LOGGING_WORKER.stop()
+
+
+def _arguments(request: Request, timeout_s: float) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        **request.params,
+        "model": request.model,
+        "messages": [dict(message) for message in request.messages],
+        "timeout": timeout_s,
+        "num_retries": 0,
+        "max_retries": 0,
+    }
+    if request.response_format is not None:
+        arguments["response_format"] = request.response_format
+    if request.tools is not None:
+        arguments["tools"] = list(request.tools)
+    if _needs_no_key(request):
+        arguments["api_key"] = _NO_KEY
+    return arguments
+
+
+def _needs_no_key(request: Request) -> bool:
+    """Local servers want no key, but clients refuse to start without one."""
+    vendor = vendor_of(request.model)
+    base = base_url_of(request) or environment_base_url(vendor)
+    return base is not None and is_loopback(base) and not os.environ.get(key_name(vendor))
+
+
+def _read_completion(completion: Any, request: Request, latency_s: float) -> Response:
+    if not getattr(completion, "choices", None):
+        raise empty_answer(request)
+    choice = completion.choices[0]
+    message = choice.message
+    text, finish_reason = message.content, choice.finish_reason
+    if isinstance(text, str) and len(text) > TEXT_CHARS:
+        text, finish_reason = text[:TEXT_CHARS], "length"
+    if finish_reason == "content_filter" and not text:
+        raise ProviderError(
+            "refusal:content_filter",
+            f"{request.model}: the vendor's content filter withheld the answer.",
+            retryable=False,
+        )
+    return Response(
+        text=text,
+        tool_calls=tuple(_read_tool_call(call) for call in message.tool_calls or ()),
+        finish_reason=finish_reason,
+        usage=_read_usage(getattr(completion, "usage", None)),
+        latency_s=latency_s,
+        cost_usd=_read_cost(completion),
+        model=completion.model or None,
+        system_fingerprint=getattr(completion, "system_fingerprint", None),
+    )
+
+
+def _read_tool_call(call: Any) -> ToolCall:
+    return ToolCall(
+        name=str(call.function.name or ""), arguments=str(call.function.arguments or ""), id=call.id or None
+    )
+
+
+def _read_usage(usage: Any) -> Usage | None:
+    if usage is None:
+        return None
+    return Usage(
+        prompt_tokens=_count(usage, "prompt_tokens"),
+        completion_tokens=_count(usage, "completion_tokens"),
+        cached_tokens=_count(getattr(usage, "prompt_tokens_details", None), "cached_tokens"),
+        reasoning_tokens=_count(getattr(usage, "completion_tokens_details", None), "reasoning_tokens"),
+    )
+
+
+def _count(source: Any, name: str) -> int:
+    value = getattr(source, name, None)
+    return max(0, value) if isinstance(value, int) else 0
+
+
+def _read_cost(completion: Any) -> float | None:
+    """What litellm computed for this call, USD; None for a model that its price map does not know."""
+    hidden = getattr(completion, "_hidden_params", None)
+    cost = hidden.get("response_cost") if isinstance(hidden, Mapping) else None
+    return float(cost) if isinstance(cost, int | float) else None

@@ -1,0 +1,101 @@
+"""Keeps warnings and log records of the engine's threads out of the user's session.
+
+With `filterwarnings = error` a DeprecationWarning inside litellm or pydantic would become an
+exception in the middle of a paid call, and a DEBUG log of an HTTP client may hold headers. Warning
+filters are state of the whole process, and pytest replaces them around every test, so a filter added
+from another thread does not last. Here the module `warnings` answers by thread instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+_LOGGERS = (
+    "LiteLLM",
+    "LiteLLM Router",
+    "openai",
+    "openai._base_client",
+    "httpx",
+    "httpcore.http11",
+    "asyncio",
+)
+
+_thread = threading.local()
+_lock = threading.Lock()
+_engines = 0
+
+
+def mark_quiet() -> None:
+    """From now on the current thread issues no warnings and no log records of HTTP clients."""
+    _thread.is_quiet = True
+
+
+def _is_quiet() -> bool:
+    return getattr(_thread, "is_quiet", False)
+
+
+def _do_nothing(*_args: object, **_more: object) -> None:
+    """In place of functions that would change the filters of the whole process."""
+
+
+_FOR_QUIET_THREADS: dict[str, Any] = {
+    "filters": [("ignore", None, Warning, None, 0)],
+    "simplefilter": _do_nothing,
+    "filterwarnings": _do_nothing,
+    "resetwarnings": _do_nothing,
+}
+_STATE = frozenset(("filters", "showwarning", "_showwarnmsg_impl"))
+
+
+class _WarningsByThread(ModuleType):
+    """The module `warnings`; quiet threads see one filter that ignores everything, and change nothing.
+
+    Both the C and the Python implementation look the filters up as an attribute of the module.
+    """
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _FOR_QUIET_THREADS and _is_quiet():
+            return _FOR_QUIET_THREADS[name]
+        return super().__getattribute__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _STATE or not _is_quiet():
+            super().__setattr__(name, value)
+
+
+class _SkipQuietThreads(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        del record
+        return not _is_quiet()
+
+
+_LOG_FILTER = _SkipQuietThreads()
+
+
+@contextmanager
+def quiet_threads() -> Iterator[None]:
+    """While it lasts, the current thread and all that call `mark_quiet` are quiet."""
+    global _engines
+    with _lock:
+        _engines += 1
+        if _engines == 1:
+            warnings.__class__ = _WarningsByThread
+            for name in _LOGGERS:
+                logging.getLogger(name).addFilter(_LOG_FILTER)
+    mark_quiet()
+    try:
+        yield
+    finally:
+        _thread.is_quiet = False
+        with _lock:
+            _engines -= 1
+            if _engines == 0:
+                warnings.__class__ = ModuleType
+                for name in _LOGGERS:
+                    logging.getLogger(name).removeFilter(_LOG_FILTER)

@@ -1,0 +1,150 @@
+"""Answers trials from recorded responses, and records the answers of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from glob import escape
+from pathlib import Path
+from typing import BinaryIO
+
+from pytest_ftgate.errors import ProviderError, RecordedResponsesError
+from pytest_ftgate.execution.recorded_rows import RecordedResponses, RowKey, key_of, row_line
+from pytest_ftgate.model.response import Answer, Failure, Response
+from pytest_ftgate.model.trial import Request, Trial, TrialKey
+
+_PART_SUFFIX = ".part"
+
+
+class RecordedProvider:
+    """Gives each trial its recorded row. `require_hash`: rows not tied to a request do not count (strict)."""
+
+    sends_requests = False
+
+    def __init__(self, responses: RecordedResponses, *, require_hash: bool = False) -> None:
+        self._responses, self._require_hash = responses, require_hash
+
+    async def complete(self, trial: Trial, request: Request, timeout_s: float) -> Response:
+        """The recorded response; raises ProviderError: not_recorded, stale, or what was recorded."""
+        del request, timeout_s
+        row = self._responses.find(trial)
+        if row is None:
+            raise _unanswered("infra:not_recorded", "no recorded row answers this trial")
+        if row.request_hash is None and self._require_hash:
+            raise _unanswered(
+                "infra:not_recorded", f"{row.place}: has no request_hash, and --ftgate-strict wants one"
+            )
+        if row.request_hash not in (None, trial.request_hash):
+            raise _unanswered(
+                "infra:stale", f"{row.place}: was recorded for another request than is planned now"
+            )
+        if isinstance(row.answer, Failure):
+            raise ProviderError(row.answer.signature, row.answer.message, retryable=False)
+        return row.answer
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+class ResponseRecorder:
+    """Writes every answer of a run, for `--ftgate-replay`. `add` may be called from one thread at a time.
+
+    Lines go to `<path>.<part>.part` as they come, so a killed run loses none; `close` merges them into
+    `path` where this is the only process (`part` None), else `merge_parts` does when all have ended.
+    Raises RecordedResponsesError where the file cannot be written.
+    """
+
+    def __init__(self, path: Path, *, part: str | None = None, redact: Callable[[str], str] = str) -> None:
+        self.path, self._redact = path, redact
+        self._is_alone = part is None
+        self._part = path.with_name(f"{path.name}.{part or 'main'}{_PART_SUFFIX}")
+        self._file: BinaryIO | None = None
+
+    def add(self, trial: Trial, answer: Answer) -> None:
+        """Write one answer; those that re-judge another arm's answer have none of their own."""
+        if trial.source_arm is not None:
+            return
+        key = _row_key(trial.key)
+        line = self._redact(row_line(key, trial.request_hash, answer))
+        try:
+            if self._file is None:
+                self._file = _open_part(self._part)
+            self._file.write(line.encode("utf-8", "backslashreplace") + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise _unwritable(self._part, error) from None
+
+    def close(self, order: Iterable[TrialKey] = ()) -> None:
+        """End the part; where this is the only process, merge it into `path` (see merge_parts)."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+        if self._is_alone:
+            merge_parts(self.path, order)
+
+
+def merge_parts(path: Path, order: Iterable[TrialKey] = ()) -> None:
+    """Bring all parts of a recording into `path` and remove them.
+
+    Rows that `path` already had stay, unless they were answered again. Rows stand in the order of
+    `order` (the plan's), others after them, sorted by key. Raises RecordedResponsesError.
+    """
+    found = path.parent.glob(f"{escape(path.name)}.*{_PART_SUFFIX}")
+    parts = sorted(found, key=lambda part: (part.stat().st_mtime, part.name))
+    if not parts:
+        return
+    lines: dict[RowKey, bytes] = {}
+    try:
+        for source in [path, *parts]:
+            if source.exists():
+                _read_lines(source, lines, is_part=source != path)
+        place = {_row_key(key): index for index, key in enumerate(order)}
+        last = len(place)
+        keys = sorted(lines, key=lambda key: (place.get(key, last), key.evalset or "", *key[1:]))
+        fresh = path.with_name(path.name + ".new")
+        fresh.write_bytes(b"".join(lines[key] for key in keys))
+        fresh.replace(path)
+        for part in parts:
+            part.unlink()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _read_lines(source: Path, lines: dict[RowKey, bytes], *, is_part: bool) -> None:
+    with source.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                key = key_of(line, f"{source}:{number}")
+            except ValueError as error:
+                # A killed process leaves at most its last line unfinished.
+                if is_part and not line.endswith(b"\n"):
+                    continue
+                raise RecordedResponsesError(
+                    f"{source}:{number}: {error}. Mend or remove this line; nothing was overwritten."
+                ) from None
+            lines[key] = line if line.endswith(b"\n") else line + b"\n"
+
+
+def _open_part(path: Path) -> BinaryIO:
+    """A part to append to. A killed run may have left one: its rows stay, but for an unfinished last line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        left = path.read_bytes()
+        path.write_bytes(left[: left.rfind(b"\n") + 1])
+    return path.open("ab")
+
+
+def _row_key(key: TrialKey) -> RowKey:
+    return RowKey(key.evalset, key.case, key.arm, key.role, key.repeat)
+
+
+def _unanswered(signature: str, message: str) -> ProviderError:
+    return ProviderError(signature, message, retryable=False)
+
+
+def _unwritable(path: Path, error: OSError) -> RecordedResponsesError:
+    return RecordedResponsesError(
+        f"{path}: the recording cannot be written ({error.strerror or error}). Free the disk, or give "
+        "--ftgate-record another path."
+    )

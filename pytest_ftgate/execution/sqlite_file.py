@@ -1,0 +1,204 @@
+"""The file of the response store: opening, sharing, and setting a damaged one aside."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pytest_ftgate.errors import StorageError
+
+FORMAT = 1
+LOCK_WAIT_S = 60.0
+"""How long another process may hold the file before we give up."""
+
+_TABLE = """CREATE TABLE IF NOT EXISTS responses (
+  digest BLOB NOT NULL, draw TEXT NOT NULL,
+  model TEXT NOT NULL, answered_at TEXT NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (digest, draw))"""
+_SELECT = "SELECT body FROM responses WHERE digest = ? AND draw = ?"
+
+
+class Row(NamedTuple):
+    """One stored response. `body` is its JSON text."""
+
+    digest: bytes
+    draw: str
+    model: str
+    answered_at: str
+    body: str
+
+
+class SqliteFile:
+    """A file of rows with one connection per thread; threads and processes may share it.
+
+    `notify` is told, in one sentence, what happened to a damaged file.
+    """
+
+    def __init__(self, path: Path, notify: Callable[[str], None]) -> None:
+        self.path, self._notify = path, notify
+        self._lock = threading.Lock()
+        self._generation = 0
+        self._connections: list[sqlite3.Connection] = []
+        self._inode = -1
+        self._local = threading.local()
+        self._make()
+
+    def read(self, digest: bytes, draw: str) -> str | None:
+        """The body kept under a key, or None."""
+        try:
+            row = self._connection().execute(_SELECT, (digest, draw)).fetchone()
+        except sqlite3.OperationalError as error:
+            raise self._unusable(error) from None
+        except sqlite3.DatabaseError as error:
+            self._set_aside(self._seen_generation(), str(error))
+            return None
+        return row[0] if row is not None and isinstance(row[0], str) else None
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Keep all rows in one transaction; the newest of a key stays. Raises StorageError.
+
+        One statement per batch: each call into SQLite gives up the interpreter lock, and getting it
+        back from a busy event loop takes milliseconds.
+        """
+        places = ",".join(["(?,?,?,?,?)"] * len(rows))
+        statement = (
+            f"INSERT OR REPLACE INTO responses (digest, draw, model, answered_at, body) VALUES {places}"  # noqa: S608
+        )
+        values = [value for row in rows for value in row]
+        give_up_at = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                self._connection().execute(statement, values)
+            except sqlite3.OperationalError as error:
+                if not _is_locked(error) or time.monotonic() > give_up_at:
+                    raise self._unusable(error) from None
+                time.sleep(0.05)
+            except sqlite3.DatabaseError as error:
+                if time.monotonic() > give_up_at:
+                    raise self._unusable(error) from None
+                self._set_aside(self._seen_generation(), str(error))
+            else:
+                return
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            self._generation += 1
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+
+    def _make(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from None
+        try:
+            self._connection()
+        except sqlite3.OperationalError as error:
+            raise self._unusable(error) from None
+        except sqlite3.DatabaseError as error:
+            self._set_aside(self._seen_generation(), str(error))
+
+    def _seen_generation(self) -> int:
+        return getattr(self._local, "generation", self._generation)
+
+    def _connection(self) -> sqlite3.Connection:
+        local = self._local
+        if getattr(local, "generation", None) != self._generation:
+            local.generation = self._generation
+            local.connection = self._connect()
+        connection: sqlite3.Connection = local.connection
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _prepare(connection)
+        except BaseException:
+            connection.close()
+            self._local.generation = None
+            raise
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT:
+            connection.close()
+            raise StorageError(
+                f"{self.path}: made by a newer pytest-ftgate (format {version}, this one knows {FORMAT}). "
+                "Upgrade, or choose another folder with --ftgate-dir."
+            )
+        with self._lock:
+            self._connections.append(connection)
+            self._inode = self.path.stat().st_ino
+        return connection
+
+    def _set_aside(self, generation: int, why: str) -> None:
+        """Rename a damaged file and begin a new one, unless another thread or process already did."""
+        with self._lock:
+            if generation != self._generation:
+                return
+            self._generation += 1
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+            try:
+                if self._inode in (-1, self.path.stat().st_ino):
+                    aside = _rename_damaged(self.path)
+                    self._notify(
+                        f"{self.path} is damaged ({why}); it was set aside as {aside.name}, "
+                        "and the answers in it will be asked for again"
+                    )
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise self._unusable(error) from None
+            self._inode = -1
+
+    def _unusable(self, error: Exception) -> StorageError:
+        return StorageError(
+            f"{self.path}: the response store cannot be used ({error}). Free the disk or the lock, or choose "
+            "another folder with --ftgate-dir."
+        )
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    give_up_at = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            # WAL with NORMAL: a committed row survives the death of the process; no fsync per commit.
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(_TABLE)
+                connection.execute(f"PRAGMA user_version = {FORMAT}")
+                connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if not _is_locked(error) or time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _is_locked(error: sqlite3.OperationalError) -> bool:
+    return "locked" in str(error) or "busy" in str(error)
+
+
+def _rename_damaged(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.rename(aside.with_name(aside.name + suffix))
+    return aside

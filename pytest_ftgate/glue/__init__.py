@@ -1,0 +1,1 @@
+"""What pytest sees: options, collection, outcomes, gates, xdist."""

@@ -1,0 +1,137 @@
+"""Evalset files as pytest sees them: file → arm → item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_ftgate.errors import FtgateError
+from pytest_ftgate.glue.outcome import Status, judge_item
+from pytest_ftgate.model.evalset import Case
+from pytest_ftgate.model.record import Record
+from pytest_ftgate.model.trial import Plan, PlannedItem
+from pytest_ftgate.runner import ItemResult
+
+if TYPE_CHECKING:
+    from pytest_ftgate.glue.session import FtgateSession
+
+SUFFIXES = (".evalset.yaml", ".evalset.yml")
+
+
+class EvalsetFile(pytest.File):
+    """A `*.evalset.yaml`. Collecting it loads and plans the evalset: every problem is reported at once."""
+
+    session_state: FtgateSession
+    plan: Plan
+
+    @classmethod
+    def build(cls, parent: pytest.Collector, path: Path, state: FtgateSession) -> EvalsetFile:
+        node: EvalsetFile = cls.from_parent(parent, path=path)
+        node.session_state = state
+        return node
+
+    def collect(self) -> Iterator[ArmCollector]:
+        self.plan = self.session_state.load(self.path)
+        by_arm: dict[str, list[PlannedItem]] = {}
+        for item in self.plan.items:
+            by_arm.setdefault(item.arm, []).append(item)
+        for arm, items in by_arm.items():
+            yield ArmCollector.build(self, arm, items)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
+        if isinstance(excinfo.value, FtgateError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, *args)
+
+
+class ArmCollector(pytest.Collector):
+    """The items of one arm."""
+
+    items: list[PlannedItem]
+
+    @classmethod
+    def build(cls, parent: EvalsetFile, arm: str, items: list[PlannedItem]) -> ArmCollector:
+        node: ArmCollector = cls.from_parent(parent, name=arm)
+        node.items = items
+        return node
+
+    def collect(self) -> Iterator[EvalsetItem]:
+        file = self.parent
+        assert isinstance(file, EvalsetFile)  # noqa: S101 - build() admits no other parent
+        cases = {case.id: case for case in file.plan.evalset.cases}
+        has_roles = len(file.plan.roles) > 1
+        for planned in self.items:
+            name = f"{planned.case}[{planned.role}]" if has_roles else planned.case
+            yield EvalsetItem.build(self, name, planned, cases[planned.case], file)
+
+
+class CaseFailed(Exception):  # noqa: N818 - an outcome, not an error of ours
+    """A `must_pass` case failed."""
+
+
+class GraderCrashed(FtgateError):
+    """A grader raised: an error of the evalset, never a failure of the model."""
+
+
+class EvalsetItem(pytest.Item):
+    """One case under one arm by one role; its repeats live inside."""
+
+    planned: PlannedItem
+    case: Case
+    file: EvalsetFile
+    result: ItemResult | None = None
+    status: Status = "passed"
+    reason: str = ""
+
+    @classmethod
+    def build(
+        cls, parent: ArmCollector, name: str, planned: PlannedItem, case: Case, file: EvalsetFile
+    ) -> EvalsetItem:
+        item: EvalsetItem = cls.from_parent(parent, name=name)
+        item.planned, item.case, item.file = planned, case, file
+        item.add_marker(pytest.mark.ftgate(arm=planned.arm, tags=case.tags))
+        item.extra_keyword_matches.update((planned.arm, planned.role, *case.tags))
+        return item
+
+    def runtest(self) -> None:
+        self.result = self.file.session_state.finish(self)
+        if self.result.not_needed:
+            self.status, self.reason = "not_needed", self.result.not_needed
+            pytest.skip(self.reason)
+        self.status, self.reason = judge_item(self.case, self.result.records)
+        self.overrule(self.result.records)
+        if self.status == "failed":
+            raise CaseFailed(self.reason)
+        if self.status == "error":
+            raise GraderCrashed(self.reason)
+        if self.status == "ungraded":
+            pytest.skip(self.reason)
+
+    def overrule(self, records: tuple[Record, ...]) -> None:
+        """Let a plugin have the last word on the status."""
+        chosen = self.config.hook.pytest_ftgate_case_status(
+            config=self.config, case=self.case, records=records
+        )
+        if chosen is not None:
+            self.status = chosen
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
+        if isinstance(excinfo.value, CaseFailed):
+            lines = [f"must_pass case {self.case.id!r} under {self.planned.arm}: {self.reason}"]
+            records = self.result.records if self.result else ()
+            for record in [r for r in records if r.outcome == "failed"][:1]:
+                reasons = [g.reason for g in record.grades if g.outcome == "failed" and g.reason]
+                lines += [f"  {reason}" for reason in reasons]
+                lines.append(f"  output: {record.output!r:.300}")
+            return "\n".join(lines)
+        if isinstance(excinfo.value, FtgateError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, *args)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        where = self.case.where
+        line = where.line if where and where.file == self.file.plan.evalset.path else None
+        return self.path, None if line is None else line - 1, f"{self.planned.arm}::{self.name}"

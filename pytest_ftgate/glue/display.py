@@ -1,0 +1,80 @@
+"""How items and gates look in pytest's own output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from pytest_ftgate.glue.outcome import LETTERS
+from pytest_ftgate.glue.payload import status_of
+from pytest_ftgate.model.trial import Plan
+from pytest_ftgate.model.verdict import GateResult
+
+
+class DisplayPlugin:
+    """Gives items their letter and word; in every process."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport | pytest.CollectReport
+    ) -> tuple[str, str, str] | None:
+        """`m` missed, `u` unanswered, `E` for a crashing grader."""
+        status = status_of(report) if report.when == "call" else None
+        if status not in LETTERS:
+            return None
+        letter, word = LETTERS[status]
+        return status, letter, word
+
+
+@dataclass(frozen=True, slots=True)
+class GateLine:
+    """A gate as a test: `<file>::gate::<name>`."""
+
+    plan: Plan
+    gate: GateResult
+
+    @property
+    def nodeid(self) -> str:
+        name = self.gate.name
+        same = [g for g in self.plan.evalset.gates if g.name == name]
+        if len(same) > 1:
+            name = f"{name}[{self.gate.arm}-{self.gate.role}]"
+        return f"{self.plan.evalset.path}::gate::{name}"
+
+    @property
+    def location(self) -> tuple[str, int | None, str]:
+        line = next(
+            (s.where.line for s in self.plan.evalset.gates if s.name == self.gate.name and s.where), None
+        )
+        return self.plan.evalset.path, None if line is None else line - 1, f"gate::{self.gate.name}"
+
+
+def gate_reports(line: GateLine) -> list[pytest.TestReport]:
+    """The call and teardown reports of a gate; JUnit closes a test at its teardown."""
+    gate = line.gate
+    outcome = {"passed": "passed", "failed": "failed"}.get(gate.outcome, "skipped")
+    path, lineno, _ = line.location
+    longrepr: str | tuple[str, int, str] | None = None
+    if gate.outcome == "failed":
+        longrepr = f"gate {gate.name}: {gate.reason}"
+    elif gate.outcome == "skipped":
+        longrepr = (path, (lineno or 0) + 1, f"gate {gate.name}: {gate.reason}")
+    call = _report(line, "call", outcome, longrepr)
+    if gate.outcome == "xfailed":
+        call.wasxfail = gate.reason
+    return [call, _report(line, "teardown", "passed", None)]
+
+
+def _report(
+    line: GateLine, when: str, outcome: str, longrepr: str | tuple[str, int, str] | None
+) -> pytest.TestReport:
+    return pytest.TestReport(
+        nodeid=line.nodeid,
+        location=line.location,
+        keywords={},
+        outcome=outcome,  # type: ignore[arg-type]
+        longrepr=longrepr,
+        when=when,  # type: ignore[arg-type]
+        duration=0.0,
+    )

@@ -1,0 +1,152 @@
+"""Where a run goes: the run folder, the reports that were asked for, and the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pytest_ftgate import __version__
+from pytest_ftgate.errors import FtgateError, StorageError
+from pytest_ftgate.glue.session import FtgateSession
+from pytest_ftgate.model.record import Record
+from pytest_ftgate.model.summary import Summary
+from pytest_ftgate.model.trial import Plan
+from pytest_ftgate.model.verdict import Judgement
+from pytest_ftgate.pipeline import sort_records
+from pytest_ftgate.reports.report import build_report
+from pytest_ftgate.reports.terminal import render_evalset
+from pytest_ftgate.storage.records import RecordLog, write_records
+from pytest_ftgate.storage.run_folder import RunFolder
+
+Entry = tuple[Plan, Summary, Judgement]
+
+
+class RunOutput:
+    """Writes as the run goes; nothing is created before the first record or verdict."""
+
+    def __init__(self, state: FtgateSession) -> None:
+        self.state = state
+        self.notices: list[str] = []
+        self.report: dict[str, Any] | None = None
+        self._folder: RunFolder | None = None
+        self._log: RecordLog | None = None
+        self._started = datetime.now(UTC)
+
+    def log(self, records: Sequence[Record]) -> None:
+        """Append records as they arrive, so that a killed run leaves them readable."""
+        if self._log is None:
+            self._log = RecordLog(self.folder.path / "records.jsonl", redact=self.state.redactor)
+        for record in records:
+            self._log.append(record)
+
+    @property
+    def folder(self) -> RunFolder:
+        if self._folder is None:
+            self._folder = RunFolder.create(Path(self.state.settings.directory))
+        return self._folder
+
+    def write(self, entries: Sequence[Entry], records: Mapping[str, Sequence[Record]]) -> None:
+        """records.jsonl in plan order, report.json, and every report that was asked for."""
+        header = self.header(entries)
+        self.report = self.state.redactor.redact_json(build_report(header, entries))
+        ordered = [r for plan, _, _ in entries for r in sort_records(plan, records[plan.evalset.name])]
+        if self._log is not None:
+            self._log.close()
+        path = self.folder.path / "records.jsonl"
+        write_records(path, ordered, redact=self.state.redactor)
+        self.folder.write_json("report.json", self.report)
+        self.folder.mark_latest()
+        for kind, target in self.state.settings.reports:
+            try:
+                self.state.registries.reporters.get(kind).write(self.report, path, Path(target))
+            except (OSError, FtgateError) as error:
+                raise StorageError(f"--ftgate-report {kind}={target}: {error}") from error
+
+    def header(self, entries: Sequence[Entry]) -> dict[str, Any]:
+        """Settings in force, versions, revision and models; never a key."""
+        settings = self.state.settings
+        header: dict[str, Any] = {
+            "started_at": self._started.isoformat(timespec="seconds"),
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "run": self.folder.path.name,
+            "source": "replay" if settings.replay else "live",
+            "settings": {
+                "arms": settings.arms,
+                "repeats": settings.repeats,
+                "models": dict(settings.models),
+                "concurrency": settings.concurrency,
+                "timeout_s": settings.timeout_s,
+                "evidence": settings.evidence,
+                "strict": settings.strict,
+                "refresh": settings.refresh,
+                "replay": [Path(path).name for path in settings.replay],
+            },
+            "versions": versions(),
+            "git": git_state(settings.rootdir),
+            "models": {
+                p.evalset.name: {r: list(m) for r, m in s.resolved_models.items()} for p, s, _ in entries
+            },
+            "evalsets": {p.evalset.name: p.evalset.digest for p, _, _ in entries},
+            "tied_to_prompt": all(s.tied_to_prompt for _, s, _ in entries),
+            "distribution": "together" if self.state.together else "spread: every arm and repeat was run",
+        }
+        self.state.config.hook.pytest_ftgate_update_header(config=self.state.config, header=header)
+        return json.loads(json.dumps(header))  # type: ignore[no-any-return]
+
+    def show(self, terminal: Any, *, has_evalsets: bool) -> None:
+        """The section of each evalset."""
+        if not has_evalsets:
+            if not self.state.config.option.collectonly:
+                terminal.write_line("ftgate: warning: no evalset (*.evalset.yaml) was run", yellow=True)
+            return
+        if self.report is None:
+            return
+        verbosity = self.state.config.get_verbosity()
+        width = min(80, max(40, terminal._tw.fullwidth))
+        terminal.section("ftgate", sep="=")
+        for entry in self.report["evalsets"]:
+            for line in render_evalset(entry, width=width, verbosity=verbosity):
+                terminal.write_line(line)
+            terminal.write_line("")
+        for notice in self.notices:
+            terminal.write_line(f"ftgate: {notice}")
+        if verbosity >= 0:
+            shown = os.path.relpath(self.folder.path, self.state.settings.rootdir)
+            terminal.write_line(f"run folder: {shown}")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what made the numbers; read from metadata, so nothing heavy is imported."""
+    found = {"python": platform.python_version(), "pytest_ftgate": __version__, "platform": sys.platform}
+    for package in ("pytest", "litellm", "jsonschema", "jinja2", "scipy", "bm25s", "json-repair"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state(rootdir: str) -> dict[str, Any] | None:
+    """Revision and dirty flag of the checkout, or None outside of one."""
+    try:
+        revision = _git(rootdir, "rev-parse", "HEAD")
+        dirty = bool(_git(rootdir, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"revision": revision, "dirty": dirty}
+
+
+def _git(rootdir: str, *arguments: str) -> str:
+    done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+        ["git", "-C", rootdir, *arguments],  # noqa: S607
+        capture_output=True, text=True, timeout=10, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()

@@ -1,0 +1,122 @@
+"""The plugin that runs evalsets: collection, order, items and their test reports."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from pytest_ftgate.glue.collect import SUFFIXES, EvalsetFile, EvalsetItem
+from pytest_ftgate.glue.payload import Payload, attach
+from pytest_ftgate.glue.session import FtgateSession
+
+
+class RunPlugin:
+    """Registered with --ftgate in every process that runs items."""
+
+    def __init__(self, state: FtgateSession) -> None:
+        self.state = state
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> EvalsetFile | None:
+        """Make a collector of each evalset file."""
+        if file_path.name.endswith(SUFFIXES):
+            return EvalsetFile.build(parent, file_path, self.state)
+        return None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Refuse what would hide failure rates; let --lf see a failed gate as its whole evalset."""
+        ours = [item for item in items if isinstance(item, EvalsetItem)]
+        if ours and config.getoption("reruns", None):
+            raise pytest.UsageError(
+                "--reruns would hide the failure rates of evalsets; run them without it "
+                "(an evalset repeats each case by itself: --ftgate-repeats)"
+            )
+        select_failed_gates(config, ours)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note what was selected, in the order in which it will run."""
+        session.items[:] = in_ladder_order(session.items)
+        self.state.select(item for item in session.items if isinstance(item, EvalsetItem))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
+        """Ask for this item and the next one before this one is waited for."""
+        for each in (item, nextitem):
+            if isinstance(each, EvalsetItem):
+                self.state.prefetch(each)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Put the item's records on its call report, and give it its outcome."""
+        report = yield
+        if isinstance(item, EvalsetItem) and call.when == "call" and item.result is not None:
+            _finish_report(item, report)
+        return report
+
+    def pytest_sessionfinish(self) -> None:
+        """Stop asking."""
+        self.state.close()
+
+    def pytest_unconfigure(self) -> None:
+        """Stop asking, where the session never started."""
+        self.state.close()
+
+
+def _finish_report(item: EvalsetItem, report: pytest.TestReport) -> None:
+    assert item.result is not None  # noqa: S101 - the caller has looked
+    if report.outcome == "passed" and item.status in ("missed", "unanswered"):
+        # To pytest an expected failure: one missed case fails no build, the gates do.
+        report.outcome = "skipped"
+        report.wasxfail = item.reason
+    attach(
+        report,
+        Payload(
+            evalset=item.planned.evalset,
+            arm=item.planned.arm,
+            role=item.planned.role,
+            case=item.planned.case,
+            status=item.status,
+            reason=item.reason,
+            records=item.result.records,
+            dropped=item.result.dropped,
+            not_needed=item.result.not_needed,
+        ),
+    )
+
+
+def in_ladder_order(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Items of one evalset together and in plan order; all else where it was.
+
+    Another plugin may have shuffled them, but the ladder climbs one rung after the other.
+    """
+    position: dict[int, int] = {}
+    plans = {id(item.file.plan): item.file.plan for item in items if isinstance(item, EvalsetItem)}
+    for plan in plans.values():
+        position.update((id(planned), index) for index, planned in enumerate(plan.items))
+    turn: dict[str, int] = {}
+    keys: dict[pytest.Item, tuple[int, int]] = {}
+    for index, item in enumerate(items):
+        if isinstance(item, EvalsetItem):
+            keys[item] = turn.setdefault(item.file.plan.evalset.path, index), position[id(item.planned)]
+        else:
+            keys[item] = index, 0
+    return sorted(items, key=keys.__getitem__)
+
+
+def select_failed_gates(config: pytest.Config, items: list[EvalsetItem]) -> None:
+    """With --lf a failed gate stands for every item of its evalset."""
+    plugin = config.pluginmanager.get_plugin("lfplugin")
+    last_failed: dict[str, bool] = getattr(plugin, "lastfailed", None) or {}
+    if not getattr(plugin, "active", False):
+        return
+    failed_files = {node.split("::", 1)[0] for node in last_failed if "::gate::" in node}
+    for item in items:
+        if item.nodeid.split("::", 1)[0] in failed_files:
+            last_failed[item.nodeid] = True

@@ -1,0 +1,119 @@
+"""The state of one pytest session in one process: settings, plans, and the runner."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ftgate.errors import EvalsetError
+from pytest_ftgate.engine_setup import make_engine
+from pytest_ftgate.execution.recorded_provider import ResponseRecorder
+from pytest_ftgate.model.evalset import Location
+from pytest_ftgate.model.record import Record
+from pytest_ftgate.model.settings import Settings
+from pytest_ftgate.model.trial import Plan, PlannedItem, TrialKey
+from pytest_ftgate.pipeline import load_plan
+from pytest_ftgate.registry import Registries
+from pytest_ftgate.runner import ItemResult, Runner
+from pytest_ftgate.storage.redaction import Redactor
+
+if TYPE_CHECKING:
+    from pytest_ftgate.glue.collect import EvalsetItem
+
+
+class FtgateSession:
+    """Loads evalsets, and finishes items through a runner that is made when the first one runs.
+
+    `worker`: the xdist worker's id, or None. `together`: this process runs whole evalsets.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        registries: Registries,
+        *,
+        worker: str | None = None,
+        together: bool = True,
+    ) -> None:
+        self.config, self.settings, self.registries = config, settings, registries
+        self.worker, self.together = worker, together
+        self.redactor = Redactor(os.environ)
+        self.plans: dict[str, Plan] = {}
+        self.selected: dict[str, list[PlannedItem]] = {}
+        self._runner: Runner | None = None
+        self._recorder: ResponseRecorder | None = None
+
+    def load(self, path: Path) -> Plan:
+        """The plan of an evalset file; raises EvalsetError. A name may be used by one file only."""
+        plan = load_plan(path, self.settings, self.registries)
+        evalset = plan.evalset
+        for other in self.plans.values():
+            if other.evalset.name == evalset.name and other.evalset.path != evalset.path:
+                where = Location(file=evalset.path, pointer="/name")
+                what = f"the name {evalset.name!r} is also used by {other.evalset.path}; choose another"
+                raise EvalsetError(evalset.path, [(where, what)])
+        self.plans[evalset.path] = plan
+        return plan
+
+    def select(self, items: Iterable[EvalsetItem]) -> None:
+        """Take note of the items that will run, in their order."""
+        for item in items:
+            self.selected.setdefault(item.file.plan.evalset.path, []).append(item.planned)
+
+    def finish(self, item: EvalsetItem) -> ItemResult:
+        """Wait for the answers of an item and judge them."""
+        return self.runner.finish(item.planned)
+
+    def prefetch(self, item: EvalsetItem) -> None:
+        """Ask for an item that will run soon."""
+        self.runner.prefetch(item.planned)
+
+    @property
+    def runner(self) -> Runner:
+        if self._runner is None:
+            self._runner = self._make_runner()
+        return self._runner
+
+    def close(self) -> None:
+        """Stop the engine and finish the recording; safe to call twice."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.engine.close()
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.close(self.trial_order())
+
+    def trial_order(self) -> Iterator[TrialKey]:
+        """All trials of all plans, in plan order."""
+        return (trial.key for plan in self.plans.values() for item in plan.items for trial in item.trials)
+
+    def _make_runner(self) -> Runner:
+        if self.settings.record:
+            self._recorder = ResponseRecorder(
+                Path(self.settings.record), part=self.worker, redact=self.redactor.redact
+            )
+        engine = make_engine(
+            self.settings, self.registries, list(self.plans.values()), redact=self.redactor.redact
+        )
+        runner = Runner(self.settings, self.registries, engine, resign=self._resign, recorder=self._recorder)
+        for path, items in self.selected.items():
+            runner.add(self.plans[path], items, together=self.together)
+        engine.start()
+        return runner
+
+    def _resign(self, record: Record) -> str | None:
+        signature: str | None = self.config.hook.pytest_ftgate_failure_signature(
+            config=self.config, record=record
+        )
+        return signature
+
+
+def divide_concurrency(settings: Settings, workers: int) -> Settings:
+    """A worker's share of the request limit, at least one request."""
+    return replace(settings, concurrency=max(1, settings.concurrency // max(1, workers)))

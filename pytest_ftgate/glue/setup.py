@@ -1,0 +1,90 @@
+"""Puts the session together: settings, registries, and the plugins that act on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_ftgate import __version__
+from pytest_ftgate.errors import SettingsError
+from pytest_ftgate.glue.builtins import BuiltinParts
+from pytest_ftgate.glue.collect import SUFFIXES
+from pytest_ftgate.glue.display import DisplayPlugin
+from pytest_ftgate.glue.gate_plugin import GatePlugin
+from pytest_ftgate.glue.options import read_settings
+from pytest_ftgate.glue.run_plugin import RunPlugin
+from pytest_ftgate.glue.session import FtgateSession, divide_concurrency
+from pytest_ftgate.glue.xdist import XdistController, is_controller, runs_together, worker_id
+from pytest_ftgate.model.settings import Settings
+from pytest_ftgate.registry import Registries
+
+
+def install(config: pytest.Config) -> None:
+    """Register the plugins of this process. Raises pytest.UsageError for unusable settings."""
+    settings = read_settings(config)
+    worker = worker_id(config)
+    if worker is not None:
+        workers = int(getattr(config, "workerinput", {}).get("ftgate_workers", 1))
+        settings = divide_concurrency(settings, workers)
+    config.args[:] = list(dict.fromkeys(whole_evalset(argument) for argument in config.args))
+    manager = config.pluginmanager
+    manager.register(BuiltinParts(settings), "ftgate-builtins")
+    registries = build_registries(config)
+    check_reports(settings, registries)
+    together = runs_together(config)
+    state = FtgateSession(config, settings, registries, worker=worker, together=together)
+    manager.register(DisplayPlugin(), "ftgate-display")
+    manager.register(RunPlugin(state), "ftgate-run")
+    if worker is not None:
+        return
+    xdist = XdistController(config) if is_controller(config) else None
+    if xdist is not None:
+        manager.register(xdist, "ftgate-xdist")
+    manager.register(GatePlugin(state, xdist), "ftgate-gates")
+    manager.register(HeaderPlugin(settings, together=together), "ftgate-header")
+
+
+def build_registries(config: pytest.Config) -> Registries:
+    """All parts, built-in and third-party."""
+    parts, hook = Registries(), config.hook
+    try:
+        hook.pytest_ftgate_register_graders(config=config, registry=parts.graders, functions=parts.functions)
+        hook.pytest_ftgate_register_arms(config=config, registry=parts.arms)
+        hook.pytest_ftgate_register_gates(config=config, registry=parts.gates)
+        hook.pytest_ftgate_register_providers(config=config, registry=parts.providers)
+        hook.pytest_ftgate_register_reporters(config=config, registry=parts.reporters)
+    except SettingsError as error:
+        raise pytest.UsageError(f"ftgate: {error}") from None
+    return parts
+
+
+def check_reports(settings: Settings, registries: Registries) -> None:
+    """Refuse an unknown report kind before anything is paid."""
+    for kind, _ in settings.reports:
+        if kind not in registries.reporters:
+            known = ", ".join(registries.reporters.names())
+            raise pytest.UsageError(f"--ftgate-report: {kind!r} is no kind of report. Known: {known}")
+
+
+def whole_evalset(argument: str) -> str:
+    """A gate's node id stands for its whole evalset: a gate cannot run alone."""
+    path, colons, _ = argument.partition("::gate")
+    return path if colons and path.endswith(SUFFIXES) else argument
+
+
+class HeaderPlugin:
+    """One line in pytest's header."""
+
+    def __init__(self, settings: Settings, *, together: bool) -> None:
+        self.settings, self.together = settings, together
+
+    def pytest_report_header(self) -> list[str]:
+        """What kind of run this is."""
+        source = "recorded answers, no model is called" if self.settings.replay else "live"
+        parts: list[Any] = [f"ftgate {__version__}: {source}"]
+        if not self.settings.replay:
+            parts.append(f"concurrency {self.settings.concurrency}")
+        if not self.together:
+            parts.append("evalsets are spread over workers: the ladder runs every arm and repeat")
+        return [", ".join(parts)]

@@ -1,0 +1,61 @@
+"""Living with pytest-xdist: who runs what, and the workers' share of the limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_ftgate.glue.collect import SUFFIXES
+
+TOGETHER = ("loadfile",)
+"""Distributions that keep an evalset (a file) on one worker."""
+
+
+def choose_distribution(config: pytest.Config) -> None:
+    """`-n N` alone means `--dist loadfile`: the ladder needs one process that sees a whole evalset."""
+    option = config.option
+    if getattr(option, "numprocesses", None) and option.dist == "no" and not option.distload:
+        option.dist = "loadfile"
+
+
+def worker_id(config: pytest.Config) -> str | None:
+    """The id of this xdist worker; None in the controller and without xdist."""
+    workerinput = getattr(config, "workerinput", None)
+    return None if workerinput is None else str(workerinput["workerid"])
+
+
+def is_controller(config: pytest.Config) -> bool:
+    """Whether this process hands its items out to xdist workers."""
+    return config.pluginmanager.has_plugin("dsession")
+
+
+def runs_together(config: pytest.Config) -> bool:
+    """Whether every selected item of an evalset is run by one process."""
+    workerinput = getattr(config, "workerinput", None)
+    if workerinput is not None:
+        return bool(workerinput.get("ftgate_together"))
+    return not is_controller(config) or config.getoption("dist") in TOGETHER
+
+
+class XdistController:
+    """Hooks that only xdist's controller calls."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.ids: dict[str, None] = {}
+        if config.getoption("dist") == "each":
+            raise pytest.UsageError(
+                "--dist each would ask every model once a worker; use --dist loadfile with --ftgate"
+            )
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker how evalsets are spread, and how many share the limits."""
+        node.workerinput["ftgate_together"] = runs_together(self.config)
+        node.workerinput["ftgate_workers"] = len(node.nodemanager.specs)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:  # noqa: ARG002
+        """The controller collects nothing: what is planned is what the workers collected."""
+        self.ids.update(dict.fromkeys(i for i in ids if i.split("::", 1)[0].endswith(SUFFIXES)))

@@ -1,0 +1,1 @@
+"""Responses become Grades with typed signatures."""

@@ -1,0 +1,75 @@
+"""Grader `choice`: the letter of a multiple-choice answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pytest_ftgate.grading.grades import GraderError, fail_grade, pass_grade, show
+from pytest_ftgate.grading.limits import MAX_SHORT_ANSWER_CHARS
+from pytest_ftgate.model.evalset import Json
+from pytest_ftgate.model.grade import Grade
+from pytest_ftgate.model.protocols import GradeContext
+
+# MMLU-Pro, evaluate_from_local.py (Wang et al. 2024): "answer is (X)", "Answer: X", the last letter.
+_ANSWER_IS = re.compile(r"answer is:?\s*[*`\"']*\(?([A-Z])\)?(?![A-Za-z])", re.IGNORECASE)
+_ANSWER = re.compile(r"answer\s*:\s*[*`\"']*\(?([A-Z])\)?(?![A-Za-z])", re.IGNORECASE)
+_BARE = re.compile(r"\s*[*`\"'(\[]*([A-Za-z])[*`\"')\].:]*(?:\s*\Z|\s*[).:]\s)")
+_STANDALONE = re.compile(r"(?<![\w'])([A-Z])(?![\w'])")
+
+
+def read_choice(text: str, rule: str = "mmlu_pro", letters: str = "ABCDEFGHIJ") -> str | None:
+    """The letter that the answer chooses, or None.
+
+    Rule `answer_is` reads only "answer is (X)"; `mmlu_pro` then tries a bare letter, "Answer: X" and the
+    last letter that stands alone.
+    """
+    tail = text[-MAX_SHORT_ANSWER_CHARS:]
+    stated = _ANSWER_IS.search(tail)
+    if stated is not None and stated[1].upper() in letters:
+        return stated[1].upper()
+    if rule == "answer_is":
+        return None
+    bare = _BARE.match(text[:200])
+    if bare is not None and bare[1].upper() in letters and (bare[1].isupper() or len(text.strip()) <= 3):
+        return bare[1].upper()
+    labelled: list[str] = [match[1].upper() for match in _ANSWER.finditer(tail)]
+    alone: list[str] = [match[1] for match in _STANDALONE.finditer(tail)]
+    for letter in (*reversed(labelled), *reversed(alone)):
+        if letter in letters:
+            return letter
+    return None
+
+
+class Choice:
+    """The answer chooses the expected letter. `letters` are those on offer (default A to J)."""
+
+    is_format = True
+    needs_expected = True
+    options: Mapping[str, Json] = {
+        "letters": {"type": "string", "pattern": "^[A-Z]+$"},
+        "rule": {"enum": ["mmlu_pro", "answer_is"]},
+    }
+    value: Mapping[str, Json] = {"type": "string"}
+    reads_expected = "part"
+
+    def grade(self, ctx: GradeContext) -> Grade:
+        letters = ctx.spec.options.get("letters", "ABCDEFGHIJ")
+        expected = _read_expected(ctx.expected)
+        got = read_choice(ctx.parsed.text, ctx.spec.options.get("rule", "mmlu_pro"), letters)
+        if got == expected:
+            grade = pass_grade(ctx)
+        elif got is None:
+            grade = fail_grade(ctx, "format:no_choice", f"no letter is chosen in {show(ctx.parsed.text)}")
+        else:
+            grade = fail_grade(ctx, f"label:confusion:{expected}→{got}", f"expected {expected}, got {got}")
+        return replace(grade, expected_label=expected, predicted=got)
+
+
+def _read_expected(expected: Json) -> str:
+    if isinstance(expected, str):
+        letter = expected.strip().strip("().").upper()
+        if len(letter) == 1 and letter.isalpha():
+            return letter
+    raise GraderError(f"needs an expected letter, got {show(expected)}")

@@ -1,0 +1,187 @@
+"""The lenient reading: which `format:` kinds keep a text from being one JSON document, and its value.
+
+Where several hold, the one that has to be mended first is the primary kind (`ORDER`): what stands
+around the document (a fence, prose), then what cuts it, then how it is written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from pytest_ftgate.grading.limits import MAX_RELAXED_CHARS, MAX_REPAIR_CHARS
+from pytest_ftgate.grading.relaxed_json import Relaxed, read_relaxed
+from pytest_ftgate.grading.strict_json import StrictJson, is_too_deep, parse_strict
+from pytest_ftgate.model.evalset import Json
+
+ORDER = (
+    "schema_echo",
+    "too_large",
+    "too_deep",
+    "two_documents",
+    "fenced",
+    "prose_before",
+    "prose_after",
+    "unclosed",
+    "python_literal",
+    "nan",
+    "single_quotes",
+    "unquoted_key",
+    "trailing_comma",
+    "not_json",
+)
+
+_START = re.compile(
+    r"""\{(?=\s*(?:["'\u201c}]|[A-Za-z_$][\w$-]*\s*:|\Z))
+    |\[(?=\s*(?:[\[{"'\u201c\](0-9]|-[0-9]|(?:true|false|null|True|False|None|NaN)\b|\Z))""",
+    re.VERBOSE,
+)
+_FENCE_BEFORE = re.compile(r"(?:`+|~~~+)[ \t]*[A-Za-z0-9_+-]{0,20}\s*\Z")
+_FENCE_AFTER = re.compile(r"\s*(?:`+|~~~+)")
+_CITATION = re.compile(r"\[\s*\d{1,4}(?:\s*,\s*\d{1,4})*\s*\]")
+_SCALARS: dict[str, tuple[str, Json]] = {
+    "True": ("python_literal", True),
+    "False": ("python_literal", False),
+    "None": ("python_literal", None),
+    "NaN": ("nan", None),
+    "Infinity": ("nan", None),
+    "-Infinity": ("nan", None),
+}
+_OPEN_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+', re.DOTALL)
+_MAX_DOCUMENTS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """`kinds`: bare names of `format:` kinds, primary first; empty for strict JSON.
+
+    `start`, `end`: where the document stands in the text. `value` counts where `has_value`.
+    """
+
+    kinds: tuple[str, ...]
+    value: Json = None
+    has_value: bool = False
+    start: int = 0
+    end: int = 0
+
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        return tuple(f"format:{kind}" for kind in self.kinds)
+
+
+def diagnose(text: str, strict: StrictJson) -> Diagnosis:
+    """What is wrong with `text` as JSON, and the value a tolerant parser recovers. Never raises."""
+    if strict.is_valid:
+        return Diagnosis(kinds=(), value=strict.value, has_value=True, end=len(text))
+    if strict.problem == "too_large" or len(text) > MAX_RELAXED_CHARS:
+        return Diagnosis(kinds=("too_large",))
+    documents = _find_documents(text)
+    if not documents:
+        return _diagnose_scalar(text)
+    main = next((document for document in documents if document.is_clean), documents[0])
+    if main.is_too_deep:
+        is_cut = text.count("[") + text.count("{") > text.count("]") + text.count("}")
+        return Diagnosis(kinds=("unclosed",) if is_cut else ("too_deep",))
+    return _diagnose_document(text, main, documents)
+
+
+def _find_documents(text: str) -> list[Relaxed]:
+    found: list[Relaxed] = []
+    position = len(text) - len(text.lstrip())
+    forced = position if text[position : position + 1] == "{" else None
+    while len(found) < _MAX_DOCUMENTS:
+        start = forced
+        if start is None:
+            match = _START.search(text, position)
+            if match is None:
+                break
+            start = match.start()
+        forced = None
+        document = read_relaxed(text, start)
+        found.append(document)
+        position = document.end
+    real = [document for document in found if not _CITATION.fullmatch(text, document.start, document.end)]
+    return real or found
+
+
+def _diagnose_document(text: str, main: Relaxed, documents: list[Relaxed]) -> Diagnosis:
+    kinds = set(main.defects)
+    before, after = text[: main.start], text[main.end :]
+    fence = _FENCE_BEFORE.search(before[-200:])
+    if fence is not None:
+        kinds.add("fenced")
+        before = before[: len(before) - (min(len(before), 200) - fence.start())]
+        closing = _FENCE_AFTER.match(after)
+        after = after[closing.end() :] if closing else after
+    if before.strip():
+        kinds.add("prose_before")
+    if any(_is_second(text, main, other) for other in documents):
+        kinds.add("two_documents")
+    elif after.strip():
+        kinds.add("prose_after")
+    value, has_value = _recover(text, main)
+    if not kinds or (not main.is_clean and not main.defects):
+        kinds.add("not_json")
+    ordered = tuple(kind for kind in ORDER if kind in kinds)
+    return Diagnosis(kinds=ordered, value=value, has_value=has_value, start=main.start, end=main.end)
+
+
+def _is_second(text: str, main: Relaxed, other: Relaxed) -> bool:
+    """Whether `other` is a further document, not a bracket in the prose that follows."""
+    if other.start <= main.start:
+        return False
+    if not text[main.end : other.start].strip(" \t\r\n,;`"):
+        return True
+    is_object = text[main.start] == text[other.start] == "{"
+    return is_object and other.is_clean and not other.defects and other.end - other.start > 2
+
+
+def _recover(text: str, document: Relaxed) -> tuple[Json, bool]:
+    if document.is_clean:
+        try:
+            return json.loads(document.rewritten, strict=False), True
+        except (ValueError, RecursionError):
+            pass
+    broken = text[document.start : document.end]
+    if len(broken) > MAX_REPAIR_CHARS or document.is_too_deep:
+        return None, False
+    return _repair(broken)
+
+
+def _repair(broken: str) -> tuple[Json, bool]:
+    """What json-repair makes of a text that starts with a bracket; an empty guess is no recovery."""
+    import json_repair
+
+    try:
+        value: Json = json_repair.loads(broken)
+        is_deep = is_too_deep(json.dumps(value))
+    except Exception:  # noqa: BLE001 - a repair by guessing may fail in any way on hostile text
+        return None, False
+    has_value = isinstance(value, dict | list) and bool(value) and not is_deep
+    return (value, True) if has_value else (None, False)
+
+
+def _diagnose_scalar(text: str) -> Diagnosis:
+    """Texts without an object or array: a bare or fenced string, number or literal, or no JSON at all."""
+    stripped = text.strip()
+    if stripped in _SCALARS:
+        kind, value = _SCALARS[stripped]
+        return Diagnosis(kinds=(kind,), value=value, has_value=True, end=len(text))
+    if stripped.startswith(("`", "~~~")):
+        inner = _FENCE_AFTER.sub("", stripped, count=1).rstrip("`~ \r\n\t")
+        for content in (inner, inner.partition("\n")[2]):
+            strict = parse_strict(content)
+            if strict.is_valid:
+                return Diagnosis(kinds=("fenced",), value=strict.value, has_value=True, end=len(text))
+    if len(stripped) > 1 and stripped[0] == stripped[-1] == "'" and "'" not in stripped[1:-1]:
+        return Diagnosis(kinds=("single_quotes",), value=stripped[1:-1], has_value=True, end=len(text))
+    if _OPEN_STRING.fullmatch(stripped):
+        return Diagnosis(kinds=("unclosed",), value=stripped[1:], has_value=True, end=len(text))
+    if stripped.startswith("("):
+        document = read_relaxed(stripped, 0)
+        if document.end == len(stripped) and document.is_clean:
+            value, has_value = _recover(stripped, document)
+            kinds = tuple(kind for kind in ORDER if kind in document.defects)
+            return Diagnosis(kinds=kinds, value=value, has_value=has_value, end=len(text))
+    return Diagnosis(kinds=("not_json",))

@@ -1,0 +1,70 @@
+"""Making grades."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pytest_ftgate.grading.signatures import clean
+from pytest_ftgate.model.grade import Grade
+from pytest_ftgate.model.protocols import GradeContext
+
+NOTHING: dict[str, Any] = {}
+
+
+class GraderError(Exception):
+    """A grader cannot judge: what it was given is unusable. Becomes a grade with outcome `error`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: its signature and a sentence."""
+
+    signature: str
+    reason: str
+
+
+Problems: TypeAlias = Sequence[Problem]
+
+
+def pass_grade(ctx: GradeContext, reason: str = "") -> Grade:
+    """A passed grade."""
+    return Grade(grader=ctx.spec.label, outcome="passed", reason=reason)
+
+
+def fail_grade(ctx: GradeContext, signature: str, reason: str, secondary: Sequence[str] = ()) -> Grade:
+    """A failed grade with its primary signature."""
+    return Grade(
+        grader=ctx.spec.label,
+        outcome="failed",
+        signature=signature,
+        reason=reason,
+        secondary=tuple(dict.fromkeys(entry for entry in secondary if entry != signature)),
+    )
+
+
+def judge_problems(ctx: GradeContext, problems: Problems) -> Grade:
+    """Passed without problems; otherwise failed by the first, the others secondary."""
+    if not problems:
+        return pass_grade(ctx)
+    reason = "; ".join(problem.reason for problem in problems[:3])
+    signatures = [problem.signature for problem in problems]
+    return fail_grade(ctx, signatures[0], reason, signatures[1:])
+
+
+def show(value: object, limit: int = 80) -> str:
+    """A value for a reason: quoted, on one line, cut."""
+    text = value if isinstance(value, str) else repr(value)[: limit * 4]
+    return f'"{clean(text, limit)}"' if isinstance(value, str) else clean(text, limit)
+
+
+def read_text(value: object) -> str:
+    """An expected scalar as the text a model would write: JSON's spelling of true, false and null."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -1,0 +1,61 @@
+"""A response's text, read once and shared by all graders of a trial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from pytest_ftgate.grading.diagnosis import Diagnosis, diagnose
+from pytest_ftgate.grading.reasoning import split_reasoning
+from pytest_ftgate.grading.strict_json import StrictJson, parse_strict
+from pytest_ftgate.model.evalset import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonReading:
+    """What a grader may take as the JSON of an answer.
+
+    `signatures` is empty where the value counts as it is; otherwise they say what was wrong, primary
+    first, and `value` (where `has_value`) is what the tolerant parser recovered.
+    """
+
+    value: Json
+    has_value: bool
+    signatures: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class TextOutput:
+    """The answer as graders read it (model.protocols.ParsedOutput). JSON is parsed when first asked for."""
+
+    def __init__(self, text: str | None, *, tolerant: bool = False) -> None:
+        self.reasoning, answer = split_reasoning(text or "")
+        self.text = answer.removeprefix("\ufeff")
+        self.tolerant = tolerant
+
+    @cached_property
+    def strict(self) -> StrictJson:
+        return parse_strict(self.text)
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        return diagnose(self.text, self.strict)
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.text or self.text.isspace()
+
+    def read_json(self) -> JsonReading:
+        """The strict value, or what is wrong and what was recovered."""
+        if self.strict.is_valid:
+            return JsonReading(value=self.strict.value, has_value=True)
+        if self.is_blank:
+            return JsonReading(value=None, has_value=False, signatures=("format:not_json",), reason="no text")
+        found = self.diagnosis
+        if self.tolerant and found.has_value:
+            return JsonReading(value=found.value, has_value=True)
+        recovered = "; a tolerant parser recovers a value" if found.has_value else ""
+        reason = f"not one JSON document ({', '.join(found.kinds)}): {self.strict.message}{recovered}"
+        return JsonReading(
+            value=found.value, has_value=found.has_value, signatures=found.signatures, reason=reason
+        )

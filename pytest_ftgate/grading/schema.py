@@ -1,0 +1,170 @@
+"""JSON Schema: compiled once per schema, no remote references, no pattern or list that can hang a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pytest_ftgate.grading.grades import GraderError, Problems
+from pytest_ftgate.grading.schema_errors import describe_errors
+from pytest_ftgate.grading.timed_regex import PatternBudget
+from pytest_ftgate.model.evalset import Json
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+_MAX_ERRORS = 200
+
+
+class CompiledSchema:
+    """A schema ready to judge values. Draft by `$schema`, else 2020-12; `format` is an annotation."""
+
+    def __init__(self, schema: Json) -> None:
+        self.schema = schema
+        self.budget = PatternBudget()
+        self._validator = _build_validator(schema, self.budget)
+
+    def problems(self, value: Json) -> Problems:
+        """Root causes, most telling first; empty where the value is valid. Raises GraderError."""
+        self.budget.reset()
+        from referencing.exceptions import Unresolvable
+
+        try:
+            # The common case ends here without making error objects.
+            first = next(self._validator.iter_errors(value), None)
+            if first is None:
+                return ()
+            errors = list(islice(self._validator.iter_errors(value), _MAX_ERRORS))
+            return describe_errors(errors, self.schema)
+        except Unresolvable as error:
+            raise GraderError(
+                f"the schema refers to {error}, which it does not contain; "
+                "remote references are never fetched"
+            ) from None
+        except RecursionError:
+            raise GraderError("the schema refers to itself without end") from None
+
+
+_by_identity: dict[int, tuple[Json, CompiledSchema]] = {}
+
+
+def compile_schema(schema: Json) -> CompiledSchema:
+    """The compiled schema, cached. Raises GraderError for a schema that is not one."""
+    known = _by_identity.get(id(schema))
+    if known is not None and known[0] is schema:
+        return known[1]
+    if not isinstance(schema, Mapping | bool):
+        raise GraderError(f"a schema is a mapping or true / false, not {type(schema).__name__}")
+    compiled = _compile_text(json.dumps(schema, default=dict))
+    if len(_by_identity) > 1024:
+        _by_identity.clear()
+    _by_identity[id(schema)] = (schema, compiled)
+    return compiled
+
+
+@lru_cache(maxsize=256)
+def _compile_text(text: str) -> CompiledSchema:
+    return CompiledSchema(json.loads(text))
+
+
+def _build_validator(schema: Json, budget: PatternBudget) -> Any:
+    import jsonschema
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+
+    base = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        base.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        where = "/" + "/".join(str(part) for part in error.absolute_path)
+        raise GraderError(f"not a valid JSON Schema: {where}: {error.message[:200]}") from None
+    except RecursionError:
+        raise GraderError("not a usable JSON Schema: nested too deep") from None
+    extend: Any = jsonschema.validators.extend
+    guarded = extend(base, _guarded_keywords(schema, base, budget))
+    return guarded(schema, registry=REGISTRY)
+
+
+def _guarded_keywords(schema: Json, base: Any, budget: PatternBudget) -> dict[str, Any]:
+    """Replacements for the keywords that search patterns or compare all items with all."""
+    replaced: dict[str, Any] = {
+        "pattern": partial(_check_pattern, budget),
+        "patternProperties": partial(_check_pattern_properties, budget),
+        "uniqueItems": _check_unique,
+    }
+    patterns = tuple(_find_patterns(schema))
+    for keyword in ("additionalProperties", "unevaluatedProperties"):
+        if patterns and keyword in base.VALIDATORS:
+            replaced[keyword] = partial(_check_after_trial, budget, patterns, base.VALIDATORS[keyword])
+    return replaced
+
+
+def _check_pattern(
+    budget: PatternBudget, validator: Any, wanted: str, instance: Json, _: Json
+) -> Iterator[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    if validator.is_type(instance, "string") and not budget.search(wanted, instance):
+        yield ValidationError(f"{instance[:80]!r} does not match {wanted!r}")
+
+
+def _check_pattern_properties(
+    budget: PatternBudget, validator: Any, wanted: Json, instance: Json, _: Json
+) -> Iterator[ValidationError]:
+    if not validator.is_type(instance, "object"):
+        return
+    for expression, subschema in wanted.items():
+        for key, value in instance.items():
+            if budget.search(expression, key):
+                yield from validator.descend(value, subschema, path=key, schema_path=expression)
+
+
+def _check_after_trial(
+    budget: PatternBudget,
+    patterns: tuple[str, ...],
+    original: Any,
+    validator: Any,
+    wanted: Json,
+    instance: Json,
+    within: Json,
+) -> Iterator[ValidationError]:
+    # The original searches the same patterns without a time limit: try them with one first.
+    if isinstance(instance, dict):
+        for expression in patterns:
+            for key in instance:
+                budget.search(expression, key)
+    yield from original(validator, wanted, instance, within) or ()
+
+
+def _check_unique(validator: Any, wanted: Json, instance: Json, _: Json) -> Iterator[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    if wanted and validator.is_type(instance, "array"):
+        keys = [freeze(item) for item in instance]
+        if len(set(keys)) != len(keys):
+            yield ValidationError("the items are not unique")
+
+
+def freeze(value: Json) -> Any:
+    """A hashable stand-in, equal for equal JSON values (1 = 1.0, true is not 1)."""
+    if isinstance(value, bool):
+        return ("bool", value)
+    if isinstance(value, list | tuple):
+        return ("array", tuple(freeze(item) for item in value))
+    if isinstance(value, Mapping):
+        return ("object", frozenset((key, freeze(item)) for key, item in value.items()))
+    return value
+
+
+def _find_patterns(schema: Json) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        named = schema.get("patternProperties")
+        if isinstance(named, Mapping):
+            yield from (key for key in named if isinstance(key, str))
+        for value in schema.values():
+            yield from _find_patterns(value)
+    elif isinstance(schema, list | tuple):
+        for value in schema:
+            yield from _find_patterns(value)

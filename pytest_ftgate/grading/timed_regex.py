@@ -1,0 +1,55 @@
+"""Regular expressions from evalsets and schemas: compiled once, cut off when they take too long."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pytest_ftgate.grading.grades import GraderError, show
+from pytest_ftgate.grading.limits import PATTERN_SECONDS
+
+if TYPE_CHECKING:
+    import regex
+
+
+@lru_cache(maxsize=1024)
+def compile_pattern(pattern: str, ignore_case: bool = False) -> regex.Pattern[str]:
+    """The compiled pattern; raises GraderError where it is not valid."""
+    import regex
+
+    try:
+        return regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
+    except (regex.error, RecursionError, OverflowError, MemoryError, ValueError) as error:
+        raise GraderError(f"{show(pattern)} is no valid regular expression: {error}") from None
+
+
+class PatternBudget:
+    """Time for all searches of one grade, in seconds."""
+
+    def __init__(self, seconds: float = PATTERN_SECONDS) -> None:
+        self.seconds = self.left = seconds
+
+    def reset(self) -> None:
+        self.left = self.seconds
+
+    def search(self, pattern: str, text: str, *, ignore_case: bool = False, whole: bool = False) -> bool:
+        """Whether the pattern is found (or matches the whole text). Raises GraderError when time is up."""
+        compiled = compile_pattern(pattern, ignore_case)
+        if self.left <= 0:
+            raise self._late(pattern)
+        started = time.perf_counter()
+        try:
+            find = compiled.fullmatch if whole else compiled.search
+            return find(text, timeout=self.left) is not None
+        except TimeoutError:
+            self.left = 0.0
+            raise self._late(pattern) from None
+        finally:
+            self.left -= time.perf_counter() - started
+
+    def _late(self, pattern: str) -> GraderError:
+        return GraderError(
+            f"the pattern {show(pattern)} was cut off after {self.seconds:g} s; "
+            "it backtracks too much: simplify it"
+        )

@@ -1,0 +1,1 @@
+"""YAML with line marks, schema validation and case files become an Evalset."""

@@ -1,0 +1,103 @@
+"""The plain sections of an evalset: name, bar, repeats, models, decision, economics.
+
+Their shapes stand in `schemas/evalset.schema.json` alone; what a schema cannot say is checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pytest_ftgate.loading.gates import is_off
+from pytest_ftgate.loading.places import Place
+from pytest_ftgate.loading.reading import Reading
+from pytest_ftgate.loading.secret_names import find_secrets
+from pytest_ftgate.loading.validation import check_with, compile_evalset_schema
+from pytest_ftgate.loading.wording import say_unknown
+from pytest_ftgate.model.evalset import DEFAULT_BAR, DecisionSpec, Json, Knowledge, ModelSpec, Price
+
+_OTHER_SECTIONS: Mapping[str, Json] = {
+    "prompt": "-",
+    "graders": [],
+    "arms": {},
+    "gates": {},
+    "cases": [{"input": "-"}],
+}
+"""Sections with readers of their own, as the schema is happy with: it judges the head only."""
+_CONSTANTS = ("alpha", "alpha_fine_tune", "floor", "share", "looks", "seed", "min_cases")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The plain sections. `bar` is None where what is written is no bar."""
+
+    name: str
+    bar: float | None = DEFAULT_BAR
+    repeats: int | None = None
+    models: Mapping[str, ModelSpec] = field(default_factory=dict)
+    decision: DecisionSpec = field(default_factory=DecisionSpec)
+    economics: Mapping[str, Json] = field(default_factory=dict)
+
+
+def read_head(written: Mapping[str, Json], default_name: str, place: Place, reading: Reading) -> Head:
+    """The plain sections; defaults after a problem. Unknown keys of the evalset are found here."""
+    head = {key: value for key, value in written.items() if key not in _OTHER_SECTIONS}
+    for path, what in find_secrets(head.get("models"), ("models",)):
+        reading.problems.add(place.at(*path), what)
+    if not check_with(compile_evalset_schema(), {**_OTHER_SECTIONS, **head}, place, reading.problems):
+        bar = head.get("bar", DEFAULT_BAR)
+        is_bar = isinstance(bar, int | float) and not isinstance(bar, bool) and 0 < bar < 1
+        return Head(name=default_name, bar=float(bar) if is_bar else None)
+    repeats = head.get("repeats")
+    return Head(
+        name=str(head.get("name", default_name)),
+        bar=float(head.get("bar", DEFAULT_BAR)),
+        repeats=None if repeats is None else int(repeats),
+        models={role: _make_model(model) for role, model in (head.get("models") or {}).items()},
+        decision=_make_decision(head.get("decision")),
+        economics=head.get("economics") or {},
+    )
+
+
+def check_waivers(decision: DecisionSpec, arms: Sequence[str], place: Place, reading: Reading) -> None:
+    """Only arms that exist can be waived: a misspelt one would still be waited for."""
+    known = sorted({*reading.registries.arms.names(), *arms})
+    for arm in decision.waive:
+        if arm not in known:
+            reading.problems.add(place.at("decision", "waive", arm), say_unknown("arm", arm, known))
+
+
+def _make_model(written: Json) -> ModelSpec:
+    if isinstance(written, str):
+        return ModelSpec(model=written)
+    price = written.get("price")
+    return ModelSpec(
+        model=written["model"],
+        params=written.get("params") or {},
+        price=None
+        if price is None
+        else Price(
+            input_usd_per_m=float(price["input_usd_per_m"]), output_usd_per_m=float(price["output_usd_per_m"])
+        ),
+    )
+
+
+def _make_decision(written: Json) -> DecisionSpec:
+    if is_off(written):
+        return DecisionSpec(enabled=False)
+    stated = written or {}
+    constants = {key: stated[key] for key in _CONSTANTS if key in stated}
+    for key in ("looks", "seed", "min_cases"):
+        if key in constants:
+            constants[key] = int(constants[key])
+    return DecisionSpec(
+        **constants, waive=stated.get("waive") or {}, knowledge=_make_knowledge(stated.get("knowledge"))
+    )
+
+
+def _make_knowledge(written: Json) -> Knowledge:
+    if written is None:
+        return Knowledge()
+    if written == "none":
+        return Knowledge(stated=True, none=True)
+    return Knowledge(stated=True, changes=written.get("changes"), citations=written.get("citations", False))

@@ -1,0 +1,56 @@
+"""A grader's judgement, and the closed taxonomy of failure kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Outcome: TypeAlias = Literal["passed", "failed", "error", "ungraded"]
+
+KINDS = (
+    "infra", "call", "filtered", "refusal", "empty", "format", "schema", "tool", "label", "style", "value",
+)  # fmt: skip
+"""Failure kinds in the order of attribution: the first that applies is the primary kind."""
+
+FORMAT_TOOL_SIGNATURES = ("tool:no_call", "tool:missing_arg", "tool:unknown_arg", "tool:arg_type")
+
+
+def kind_of(signature: str) -> str:
+    """The failure kind of a signature: what stands before the first colon.
+
+    `refusal:content_filter` is the only signature of kind `filtered`.
+    """
+    return "filtered" if signature == "refusal:content_filter" else signature.split(":", 1)[0]
+
+
+def is_format_failure(signature: str) -> bool:
+    """Whether the primary signature counts in the format-failure rate (DESIGN section 6)."""
+    if kind_of(signature) in ("format", "schema", "empty"):
+        return True
+    return any(signature == s or signature.startswith(s + ":") for s in FORMAT_TOOL_SIGNATURES)
+
+
+def is_unanswered(signature: str | None) -> bool:
+    """Whether the signature says that no answer came (`infra:*`)."""
+    return signature is not None and signature.startswith("infra:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """One grader's judgement of one response.
+
+    `signature` is set for `failed`. `secondary`: signatures of the lenient parse that the primary
+    one pre-empts. `predicted` / `expected_label`: for the confusion table. `fields`: JSON pointer →
+    passed, for graders that compare field by field.
+    """
+
+    grader: str
+    outcome: Outcome
+    signature: str | None = None
+    reason: str = ""
+    secondary: tuple[str, ...] = ()
+    is_format: bool = False
+    expected_label: str | None = None
+    predicted: str | None = None
+    fields: Mapping[str, bool] = field(default_factory=dict)

@@ -1,0 +1,52 @@
+"""One judged trial: the unit that is stored, sent between processes, and counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_ftgate.model.grade import Grade, Outcome, is_unanswered
+from pytest_ftgate.model.response import SchemaEnforced, ToolCall, Usage
+from pytest_ftgate.model.trial import TrialKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One line of `records.jsonl` (schemas/record.schema.json).
+
+    `signature` is the primary one of a failed trial, or the `infra:*` one of an unanswered trial
+    (whose outcome is `error`). `secondary` are further signatures that count for a pattern's
+    survival. `error` is the message of an unanswered trial or a crashing grader.
+    `flags`: notes that change no outcome, such as `truncated` on a passing answer.
+    """
+
+    key: TrialKey
+    outcome: Outcome
+    signature: str | None = None
+    secondary: tuple[str, ...] = ()
+    grades: tuple[Grade, ...] = ()
+    output: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    latency_s: float | None = None
+    cost_usd: float | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    cached: bool = False
+    answered_at: str | None = None
+    attempts: int = 0
+    turns: int = 1
+    request_hash: str = ""
+    tied_to_prompt: bool = True
+    schema_enforced: SchemaEnforced | None = None
+    flags: tuple[str, ...] = ()
+    error: str | None = None
+
+    @property
+    def is_unanswered(self) -> bool:
+        return is_unanswered(self.signature)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it counts in a rate: passed or failed."""
+        return self.outcome in ("passed", "failed")

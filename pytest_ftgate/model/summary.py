@@ -1,0 +1,243 @@
+"""The numbers of an evalset: computed by statistics and patterns, read by decision and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pytest_ftgate.model.response import SchemaEnforced
+from pytest_ftgate.model.trial import ArmStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseTally:
+    """One case under one arm × role: judged trials, passes, failures of kind `call`."""
+
+    case: str
+    graded: int
+    passed: int
+    call_failed: int = 0
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A rate with its two-sided 95 % display interval. `value` is None where nothing was judged.
+
+    `hits` is the numerator in trials (passes for accuracy, failures for a failure rate), `graded`
+    the judged trials, `cases` the judged cases. `errors` = unanswered or crashed, `planned` = wanted.
+    `lower` / `upper` are one-sided bounds at decision.alpha: what `proven` is read from.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    lower: float | None
+    upper: float | None
+    hits: int
+    graded: int
+    cases: int
+    errors: int = 0
+    planned: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarTest:
+    """An arm's accuracy held against the bar. Bounds are one-sided.
+
+    `lower_m` at alpha/M, `upper_ft` at alpha_fine_tune. `p_above`: p-value of H0 accuracy <= bar
+    (small = proven above). `p_below`: of H0 accuracy >= bar.
+    """
+
+    value: float
+    lower: float
+    lower_m: float
+    upper: float
+    upper_ft: float
+    p_above: float
+    p_below: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmSummary:
+    """One arm × role. `accuracy_test` is None where nothing was judged.
+
+    `lenient_test` counts `call:*` failures as passes. `identical_repeats`: all repeats of all
+    cases with >= 2 gave the same text (None where no case has two). `draws` = trials per case.
+    """
+
+    arm: str
+    role: str
+    kind: str
+    question: Literal[1, 2]
+    status: ArmStatus
+    reason: str = ""
+    accuracy: Rate | None = None
+    format_failures: Rate | None = None
+    call_failures: Rate | None = None
+    pass_hat_k: Rate | None = None
+    accuracy_test: BarTest | None = None
+    lenient_test: BarTest | None = None
+    planned: int = 0
+    unanswered: int = 0
+    identical_repeats: bool | None = None
+    repeats_dropped: int = 0
+    cost_usd: float | None = None
+    cost_usd_per_1k_cases: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    latency_p50_s: float | None = None
+    latency_p95_s: float | None = None
+    schema_enforced: SchemaEnforced | None = None
+    draws: int = 0
+    icc: float | None = None
+    tallies: tuple[CaseTally, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One raw failing output of a pattern, as the model gave it."""
+
+    case: str
+    arm: str
+    role: str
+    repeat: int
+    output: str | None
+    expected: str | None = None
+    input: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmPattern:
+    """A pattern under one arm: its rate over cases and the p-value of H0 rate <= floor."""
+
+    arm: str
+    role: str
+    rate: Rate
+    p_floor: float
+    trials: int
+    cases: int
+    recurring_cases: int
+    recurrence: float | None
+    agreement: float | None = None
+    agreement_p: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """All failing trials of one signature, over the arms that were run.
+
+    `p_holm`: intersection-union p-value over arms, Holm-corrected over candidates.
+    `share`: of all failures under the best arm. `reproducible` None = not assessed (one repeat).
+    `specific` is set on confirmed patterns: all of them together reach the share.
+    """
+
+    signature: str
+    kind: str
+    level: Literal["leaf", "rollup", "family"]
+    trials: int
+    cases: int
+    arms: tuple[ArmPattern, ...]
+    rate: Rate
+    recurrence: float | None
+    form: Literal["case-bound", "stochastic"] | None
+    share: float | None
+    share_low: float | None = None
+    share_high: float | None = None
+    p_holm: float | None = None
+    reproducible: bool | None = None
+    specific: bool | None = None
+    why_not: str = ""
+    examples: tuple[Example, ...] = ()
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternSet:
+    """Patterns, most frequent first, and the share that the confirmed ones explain together."""
+
+    patterns: tuple[Pattern, ...] = ()
+    confirmed_share: float | None = None
+    confirmed_share_low: float | None = None
+    confirmed_share_high: float | None = None
+    best_arm: str | None = None
+    p_best: float | None = None
+
+    @property
+    def confirmed(self) -> tuple[Pattern, ...]:
+        return tuple(p for p in self.patterns if p.reproducible)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """Accuracy of arm `first` minus `second`, paired by case: one-sided bounds at alpha each."""
+
+    first: str
+    second: str
+    role: str
+    cases: int
+    difference: float
+    lower: float
+    upper: float
+    fixed: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something a reader must know. `blocks`: the verdict cannot be trusted before it is mended."""
+
+    severity: Literal["error", "warning", "note"]
+    what: str
+    cases: tuple[str, ...] = ()
+    remedy: str = ""
+    blocks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Everything known about an evalset after its records are in.
+
+    `selected` of `total` items were run; `partial` = a selection made on purpose.
+    `missing` = trials planned, needed and selected, without a record. `stop` = why a run ended early.
+    `tied_to_prompt` False = some recorded answers carry no request hash.
+    `judged_cases` = cases with expected outputs (or graders that need none) judged under `as_is`.
+    """
+
+    evalset: str
+    path: str
+    bar: float
+    repeats: int
+    multiplicity: int
+    arms: tuple[ArmSummary, ...]
+    patterns: PatternSet = PatternSet()
+    paired: tuple[Paired, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    selected: int = 0
+    total: int = 0
+    partial: bool = False
+    missing: int = 0
+    stop: str | None = None
+    tied_to_prompt: bool = True
+    judged_cases: int = 0
+    total_cases: int = 0
+    knowledge_tokens: int | None = None
+    cases_needed: int | None = None
+    stale: int = 0
+    not_recorded: int = 0
+    settings_hash: str = ""
+    resolved_models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    confusion: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    fields: Mapping[str, Rate] = field(default_factory=dict)
+    tags: Mapping[str, Rate] = field(default_factory=dict)
+    infra_errors: Mapping[str, int] = field(default_factory=dict)
+    requests_sent: int = 0
+    cost_usd: float | None = None
+
+    def arm(self, name: str, role: str = "candidate") -> ArmSummary | None:
+        """The summary of that arm × role, or None."""
+        for arm in self.arms:
+            if arm.arm == name and arm.role == role:
+                return arm
+        return None

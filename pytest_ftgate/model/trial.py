@@ -1,0 +1,106 @@
+"""Trials: the requests wanted, and the plan that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pytest_ftgate.model.evalset import Evalset, GraderSpec, Json, Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class TrialKey:
+    """Identity of a trial. `repeat` is 1-based."""
+
+    evalset: str
+    case: str
+    arm: str
+    role: str
+    repeat: int
+
+    def __str__(self) -> str:
+        return f"{self.evalset}::{self.arm}::{self.case}[{self.role}#{self.repeat}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is sent. `response_format` and `tools` are in OpenAI form; `params` are the model's."""
+
+    model: str
+    messages: tuple[Message, ...]
+    params: Mapping[str, Json] = field(default_factory=dict)
+    response_format: Json = None
+    tools: tuple[Json, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One request wanted.
+
+    `request_hash`: SHA-256 over what is sent without where it is sent (no `api_base`), so a
+    cassette made against one server holds for another. `draw` tells independent draws of one
+    request_hash apart: the repeat, and for equal requests of different cases in one arm their rank.
+    `source_arm`: this trial judges the response of that arm's trial again (arm `repair`): the same
+    request, hash and draw, never a call of its own. `tolerant`: graders see the tolerantly parsed
+    value. `max_turns`: follow-up turns allowed after a format failure (arm `reask`), 0 = none.
+    `extract`: JSON pointer to the part of a JSON answer that graders read as the text (arm `structured`
+    where graders expect a bare label); None = the whole answer.
+    """
+
+    key: TrialKey
+    request: Request
+    request_hash: str
+    draw: str
+    source_arm: str | None = None
+    tolerant: bool = False
+    max_turns: int = 0
+    extract: str | None = None
+
+
+ArmStatus = Literal["run", "skipped", "not_run", "waived"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedArm:
+    """An arm of the plan. `run`: its trials are planned. `skipped`: it does not apply here (`reason`).
+
+    `not_run`: left out by the user. `waived`: left out with a reason in the evalset.
+    """
+
+    name: str
+    kind: str
+    question: Literal[1, 2]
+    status: ArmStatus
+    reason: str = ""
+    schema_enforced: Literal["enforced", "unsupported", "unverified"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedItem:
+    """What becomes one pytest item: all repeats of a case under an arm by a role."""
+
+    evalset: str
+    case: str
+    arm: str
+    role: str
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that will be asked of an evalset, in ladder order: by arm, then role, then case.
+
+    `graders` maps a case id to its graders (the evalset's, then its own), values rendered.
+    `multiplicity` is M of the correction for several arms: the applicable arms planned.
+    """
+
+    evalset: Evalset
+    items: tuple[PlannedItem, ...]
+    arms: tuple[PlannedArm, ...]
+    roles: tuple[str, ...]
+    repeats: int
+    multiplicity: int
+    graders: Mapping[str, tuple[GraderSpec, ...]]
+    knowledge_tokens: int | None = None
+    settings_hash: str = ""

@@ -1,0 +1,76 @@
+"""The gates' results and the one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from pytest_ftgate.model.evalset import Json
+
+Decision: TypeAlias = Literal[
+    "not_asked",
+    "incomplete",
+    "not_ready",
+    "bar_met",
+    "fix_call",
+    "improve_prompt",
+    "add_context",
+    "use_rag",
+    "fine_tune_justified",
+    "partial_pattern",
+    "no_pattern",
+    "inconclusive",
+]
+
+GateOutcome: TypeAlias = Literal["passed", "failed", "xfailed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """A gate's judgement. `proven`: whether evidence, not only the estimate, says so (None = no test).
+
+    `xfailed`: it fails, and the verdict `fine_tune_justified` explains it: no build failure.
+    """
+
+    name: str
+    arm: str
+    role: str
+    outcome: GateOutcome
+    value: float | None = None
+    limit: float | None = None
+    evidence: str = "estimate"
+    proven: bool | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The answer for an evalset. `reason` is one sentence with the numbers.
+
+    `p`: if this verdict were wrong, evidence this strong would turn up in at most a share p of
+    runs (None where no error rate is claimed). `changes`: what would change the verdict.
+    """
+
+    decision: Decision
+    reason: str
+    also: tuple[str, ...] = ()
+    recommended_arm: str | None = None
+    leans_to: str | None = None
+    cases_needed: int | None = None
+    missing_arms: tuple[str, ...] = ()
+    waived: Mapping[str, str] | None = None
+    p: float | None = None
+    m_arms: int = 0
+    closest_condition: str | None = None
+    changes: tuple[str, ...] = ()
+    next_command: str | None = None
+    plan: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Verdict and gates of one evalset. `findings` of the decision itself are in the summary."""
+
+    verdict: Verdict
+    gates: tuple[GateResult, ...]

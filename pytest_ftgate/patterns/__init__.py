@@ -1,0 +1,1 @@
+"""Failing trials become patterns: signatures, mining, reproducibility."""

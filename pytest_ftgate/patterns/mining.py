@@ -1,0 +1,152 @@
+"""Failing trials of the candidate, gathered by arm and by signature."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from pytest_ftgate.model.evalset import CANDIDATE
+from pytest_ftgate.model.grade import kind_of
+from pytest_ftgate.model.record import Record
+from pytest_ftgate.patterns.signature import FAMILIES, NOT_THE_MODEL, Level, find_parents, normalise
+
+LEVELS: tuple[Level, ...] = ("leaf", "rollup", "family")
+
+Hits = Mapping[str, Mapping[str, int]]
+"""Arm → case id → failing trials that hit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A failed trial. `leaves` are its signatures, the primary one first.
+
+    `names` are those and all wider signatures they belong to.
+    """
+
+    arm: str
+    case: str
+    repeat: int
+    leaves: tuple[str, ...]
+    names: frozenset[str]
+    record: Record
+
+
+@dataclass(slots=True)
+class ArmTrials:
+    """The judged trials of one arm: `graded` and `failed` map case ids to trials."""
+
+    arm: str
+    graded: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
+    failing: list[Failing] = field(default_factory=list)
+
+    @property
+    def draws(self) -> int:
+        """The most judged trials of any case."""
+        return max(self.graded.values(), default=0)
+
+
+@dataclass(slots=True)
+class Candidate:
+    """What may be a pattern: a signature and all failing trials that show it."""
+
+    signature: str
+    level: Level
+    trials: list[Failing] = field(default_factory=list)
+    hits: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.signature)
+
+    @property
+    def is_of_the_model(self) -> bool:
+        """False for what is caused by the call, the network, or a vendor's filter."""
+        return self.kind not in NOT_THE_MODEL
+
+    def add(self, trial: Failing) -> None:
+        """Count a failing trial, once."""
+        self.trials.append(trial)
+        by_case = self.hits.setdefault(trial.arm, {})
+        by_case[trial.case] = by_case.get(trial.case, 0) + 1
+
+
+def gather_trials(records: Iterable[Record], arms: Sequence[str]) -> dict[str, ArmTrials]:
+    """The candidate's judged trials of those arms, in an order that does not depend on the records'."""
+    gathered = {arm: ArmTrials(arm) for arm in arms}
+    for record in records:
+        key = record.key
+        trials = gathered.get(key.arm)
+        if trials is None or key.role != CANDIDATE or not record.is_judged:
+            continue
+        trials.graded[key.case] = trials.graded.get(key.case, 0) + 1
+        if record.outcome == "failed":
+            trials.failed[key.case] = trials.failed.get(key.case, 0) + 1
+            leaves = _list_leaves(record.signature, record.secondary)
+            trials.failing.append(Failing(key.arm, key.case, key.repeat, leaves, _list_names(leaves), record))
+    for trials in gathered.values():
+        trials.failing.sort(key=lambda trial: (trial.case, trial.repeat))
+    return gathered
+
+
+def _list_leaves(primary: str | None, secondary: tuple[str, ...]) -> tuple[str, ...]:
+    """Signatures of a trial. What the call has spoilt says nothing more about the model."""
+    if primary is None:
+        return ()
+    first = normalise(primary)
+    if kind_of(first) in NOT_THE_MODEL:
+        return (first,)
+    further = sorted({normalise(text) for text in secondary} - {first})
+    return (first, *(text for text in further if kind_of(text) not in NOT_THE_MODEL))
+
+
+@lru_cache(maxsize=16_384)
+def _list_names(leaves: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(leaves).union(name for leaf in leaves for _, name in find_parents(leaf))
+
+
+def list_candidates(arms: Iterable[ArmTrials]) -> list[Candidate]:
+    """Every leaf, roll-up and family that a trial shows, leaves first.
+
+    A wider candidate with exactly the trials of a narrower one would be the same finding twice: it
+    is left out.
+    """
+    found: dict[str, Candidate] = {}
+    for arm in arms:
+        for trial in arm.failing:
+            for name in trial.names:
+                candidate = found.get(name)
+                if candidate is None:
+                    candidate = found[name] = Candidate(name, _find_level(name, trial.leaves))
+                candidate.add(trial)
+    for name in _find_doubles(found):
+        del found[name]
+    return sorted(found.values(), key=lambda one: (LEVELS.index(one.level), one.signature))
+
+
+def _find_level(name: str, leaves: tuple[str, ...]) -> Level:
+    if name in FAMILIES:
+        return "family"
+    return "leaf" if name in leaves else "rollup"
+
+
+def _find_doubles(found: Mapping[str, Candidate]) -> set[str]:
+    doubles = set()
+    for name, candidate in found.items():
+        if candidate.level != "leaf":
+            continue
+        chain = [name, *(parent for _, parent in find_parents(name))]
+        for narrow, wide in ((a, b) for i, a in enumerate(chain) for b in chain[i + 1 :]):
+            if len(found[narrow].trials) == len(found[wide].trials):
+                doubles.add(wide)
+    return doubles
+
+
+def count_hits(trials: Iterable[Failing], arms: Collection[str]) -> dict[str, Counter[str]]:
+    """Arm → case id → trials, with every arm present."""
+    hits: dict[str, Counter[str]] = {arm: Counter() for arm in arms}
+    for trial in trials:
+        hits[trial.arm][trial.case] += 1
+    return hits

@@ -1,0 +1,41 @@
+"""What patterns need of statistics. The pipeline passes an object that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from pytest_ftgate.model.summary import Rate
+
+Groups = Mapping[str, str | None]
+"""Case id → group; cases of one group are one cluster."""
+
+
+class ArmRates(Protocol):
+    """Rates over the judged cases of one arm. `hits` maps case ids to trials; absent = none."""
+
+    def rate(self, hits: Mapping[str, int]) -> Rate:
+        """The rate of `hits`, with intervals."""
+        ...
+
+    def p_above(self, hits: Mapping[str, int], floor: float) -> float:
+        """p-value of H0 "the rate is at most `floor`"."""
+        ...
+
+
+class PatternStatistics(Protocol):
+    """Functions of statistics that patterns are found with."""
+
+    def over(self, graded: Mapping[str, int], groups: Groups, *, alpha: float) -> ArmRates:
+        """Rates over the cases of one arm, from case id → judged trials."""
+        ...
+
+    def share(
+        self, hits: Mapping[str, int], failures: Mapping[str, int], groups: Groups
+    ) -> tuple[float, float, float]:
+        """Share of `hits` among `failures`, with its 95 % interval."""
+        ...
+
+    def adjust(self, p_values: Sequence[float], tests: int) -> list[float]:
+        """p-values adjusted for `tests` tests, in the order given."""
+        ...

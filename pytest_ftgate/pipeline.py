@@ -1,0 +1,94 @@
+"""Joins the stages: load → plan → (run) → judge. Knows no pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_ftgate.decision.feasibility import infeasible_gates
+from pytest_ftgate.decision.questions import decide
+from pytest_ftgate.errors import EvalsetError
+from pytest_ftgate.grading.faults import find_faults as find_grading_faults
+from pytest_ftgate.loading.evalset_file import load_evalset
+from pytest_ftgate.model.evalset import Location
+from pytest_ftgate.model.record import Record
+from pytest_ftgate.model.run import RunFacts
+from pytest_ftgate.model.settings import Settings
+from pytest_ftgate.model.summary import Finding, Summary
+from pytest_ftgate.model.trial import Plan
+from pytest_ftgate.model.verdict import Judgement
+from pytest_ftgate.patterns.find import find_patterns
+from pytest_ftgate.planning.faults import find_faults as find_planning_faults
+from pytest_ftgate.planning.plan import build_plan
+from pytest_ftgate.registry import Registries
+from pytest_ftgate.statistics.pattern_statistics import PATTERN_STATISTICS
+from pytest_ftgate.statistics.summarise import summarise
+
+Decide = Callable[[Summary], Judgement | None]
+
+
+def load_plan(path: Path, settings: Settings, registries: Registries) -> Plan:
+    """The plan of the evalset at `path`. Raises EvalsetError with all problems found."""
+    evalset = load_evalset(
+        path, Path(settings.rootdir), registries, allow_outside=settings.allow_outside_files
+    )
+    hopeless = infeasible_gates(evalset, evidence=settings.evidence, strict=settings.strict)
+    if hopeless:
+        raise EvalsetError(
+            evalset.path,
+            [(gate.where or Location(file=evalset.path), sentence) for gate, sentence in hopeless],
+        )
+    return build_plan(evalset, settings, registries)
+
+
+def find_faults(plan: Plan, registries: Registries) -> tuple[Finding, ...]:
+    """What is wrong with the evalset itself, before any answer."""
+    return (*find_planning_faults(plan), *find_grading_faults(plan.evalset, plan.graders, registries))
+
+
+def summarise_run(
+    plan: Plan, records: Sequence[Record], facts: RunFacts, findings: Sequence[Finding]
+) -> Summary:
+    """All numbers of an evalset, patterns included."""
+    summary = summarise(plan, records, facts)
+    patterns = find_patterns(plan, records, summary, PATTERN_STATISTICS)
+    return replace(summary, patterns=patterns, findings=(*summary.findings, *findings))
+
+
+def judge(
+    plan: Plan,
+    records: Sequence[Record],
+    facts: RunFacts,
+    *,
+    settings: Settings,
+    registries: Registries,
+    override: Decide | None = None,
+) -> tuple[Summary, Judgement]:
+    """From records to the verdict and the gates.
+
+    `override` may decide in place of the built-in rules; None from it lets them decide.
+    """
+    ordered = sort_records(plan, records)
+    summary = summarise_run(plan, ordered, facts, find_faults(plan, registries))
+    judgement = override(summary) if override else None
+    if judgement is None:
+        judgement = decide(
+            plan.evalset, summary, strict=settings.strict, evidence=settings.evidence, registries=registries
+        )
+    return summary, judgement
+
+
+def sort_records(plan: Plan, records: Sequence[Record]) -> list[Record]:
+    """Records in plan order, whatever order the answers came in."""
+    place: Mapping[object, int] = {
+        trial.key: index for index, trial in enumerate(trial for item in plan.items for trial in item.trials)
+    }
+    return sorted(records, key=lambda record: place[record.key])
+
+
+def is_proven_at_bar(plan: Plan, records: Sequence[Record], arm: str) -> bool:
+    """Whether that arm of the candidate is proven at the bar, corrected for the arms planned."""
+    summary = summarise(plan, records, RunFacts()).arm(arm)
+    test = summary.accuracy_test if summary else None
+    return test is not None and test.lower_m >= plan.evalset.bar

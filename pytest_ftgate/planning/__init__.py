@@ -1,0 +1,1 @@
+"""Arms become Trials: templates, shots, context, and the fingerprint of what is sent."""

@@ -1,0 +1,133 @@
+"""Arm `few_shot`: solved examples before the question."""
+
+# ruff: noqa: ARG002 - the Arm protocol fixes the parameters
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from pytest_ftgate.errors import FtgateError
+from pytest_ftgate.model.evalset import ArmSpec, Case, Evalset, Json, Message
+from pytest_ftgate.model.protocols import ArmTask
+from pytest_ftgate.model.trial import Trial
+from pytest_ftgate.planning.conversation import insert_shots, question_index, question_place
+from pytest_ftgate.planning.leakage import find_exact_leaks
+from pytest_ftgate.planning.ranking import Ranking
+from pytest_ftgate.planning.shots import Shot, find_shot_problem, read_shot
+from pytest_ftgate.planning.templates import TemplateUseError
+from pytest_ftgate.planning.texts import case_text
+
+DEFAULT_SHOTS = 6
+_MAX_SHOTS = 1000
+_SHOWN = 10
+
+
+class FewShotArm:
+    """Shots as pairs of user and assistant messages, in front of the message that asks.
+
+    `select`: `fixed` takes the first k of the pool; `random` draws k once for the arm, by
+    `decision.seed` and `seed`; `nearest` takes for each case the k most like it (BM25), the
+    nearest last, beside the question.
+    """
+
+    question: Literal[1, 2] = 1
+    options: Mapping[str, Json] = {
+        "examples": {"type": "array", "items": {"type": "object"}},
+        "k": {"type": "integer", "minimum": 1, "maximum": _MAX_SHOTS, "default": DEFAULT_SHOTS},
+        "select": {"enum": ["fixed", "random", "nearest"], "default": "fixed"},
+        "seed": {"type": "integer", "default": 0},
+    }
+
+    def problems(self, spec: ArmSpec, evalset: Evalset) -> Iterable[str]:
+        examples = spec.options.get("examples") or ()
+        if not examples:
+            yield f"arm {spec.name!r} needs `examples`: a list of {{input, expected}}, or {{file: PATH}}"
+            return
+        bad = [
+            f"arm {spec.name!r}: example {place} {problem}"
+            for place, problem in enumerate(map(find_shot_problem, examples), 1)
+            if problem
+        ]
+        yield from bad
+        if not bad:
+            yield from _find_leak_problem(spec, evalset)
+
+    def inapplicable(self, spec: ArmSpec, evalset: Evalset) -> str | None:
+        return None
+
+    def trials(self, task: ArmTask, case: Case) -> Iterable[Trial]:
+        messages = insert_shots(
+            task.render(task.prompt, case, {}), _write_shots(task, case), question_place(task.prompt, case)
+        )
+        return [task.make(case, repeat, messages) for repeat in range(1, task.repeats + 1)]
+
+
+def read_pool(spec: ArmSpec, evalset: Evalset) -> list[Shot]:
+    """All examples of an arm. Raises FtgateError for one that cannot be read."""
+    calls_tools = any(
+        grader.name == "tool-call"
+        for graders in (evalset.graders, *(case.graders for case in evalset.cases))
+        for grader in graders
+    )
+    examples = spec.options.get("examples") or ()
+    return [read_shot(example, index, calls_tools=calls_tools) for index, example in enumerate(examples)]
+
+
+def _find_leak_problem(spec: ArmSpec, evalset: Evalset) -> Iterable[str]:
+    pool = [read_shot(example, index).text for index, example in enumerate(spec.options["examples"])]
+    leaks = find_exact_leaks(pool, [case_text(case) for case in evalset.cases])
+    if leaks:
+        shown = [f"example {shot + 1} = case {evalset.cases[case].id}" for shot, case in leaks[:_SHOWN]]
+        more = f" and {len(leaks) - _SHOWN} more" if len(leaks) > _SHOWN else ""
+        yield (
+            f"arm {spec.name!r}: shots are also cases, so the prompt would contain the answer: "
+            f"{', '.join(shown)}{more}. Take them out of the examples or out of the cases."
+        )
+
+
+def _write_shots(task: ArmTask, case: Case) -> tuple[Message, ...]:
+    written = task.memo.setdefault("written", {})
+    messages: list[Message] = []
+    for shot in _select(task, case):
+        if shot.place not in written:
+            written[shot.place] = _write_shot(task, shot)
+        messages += written[shot.place]
+    return tuple(messages)
+
+
+def _write_shot(task: ArmTask, shot: Shot) -> tuple[Message, ...]:
+    asked = question_index(task.prompt)
+    if shot.case.messages is not None:
+        question: tuple[Message, ...] = shot.case.messages
+    elif asked is None:
+        question = ({"role": "user", "content": case_text(shot.case)},)
+    else:
+        try:
+            question = task.render(task.prompt[asked : asked + 1], shot.case, {})
+        except TemplateUseError as fault:
+            raise FtgateError(f"example {shot.place} does not fit the prompt: {fault.text}") from None
+    return (*question, *shot.answer)
+
+
+def _select(task: ArmTask, case: Case) -> Sequence[Shot]:
+    memo, options = task.memo, task.spec.options
+    if "pool" not in memo:
+        memo["pool"] = read_pool(task.spec, task.evalset)
+    pool: list[Shot] = memo["pool"]
+    count = min(int(options.get("k", DEFAULT_SHOTS)), len(pool))
+    select = options.get("select", "fixed")
+    if select == "fixed":
+        return pool[:count]
+    if select == "random":
+        if "drawn" not in memo:
+            seed = f"{task.evalset.decision.seed}:{options.get('seed', 0)}"
+            # A seeded draw that is the same everywhere, nothing to do with secrets.
+            memo["drawn"] = random.Random(seed).sample(pool, count)  # noqa: S311
+        drawn: list[Shot] = memo["drawn"]
+        return drawn
+    if "ranking" not in memo:
+        memo["ranking"] = Ranking([shot.text for shot in pool])
+    ranking: Ranking = memo["ranking"]
+    return [pool[index] for index in reversed(ranking.find_nearest(case_text(case), count))]

@@ -1,0 +1,64 @@
+"""The identity of what is sent: equal requests have equal hashes, wherever they are sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_ftgate.model.evalset import Json
+from pytest_ftgate.model.trial import Request
+
+TRANSPORT_PARAMS = frozenset({
+    "api_base", "base_url", "api_key", "api_version", "api_type", "organization", "azure_ad_token",
+    "timeout", "request_timeout", "stream_timeout", "max_retries", "num_retries",
+    "headers", "extra_headers", "client", "aws_region_name", "aws_profile_name",
+    "vertex_project", "vertex_location", "vertex_credentials",
+})  # fmt: skip
+"""Params that say where and how a request travels, not what is asked."""
+
+
+def request_hash(request: Request) -> str:
+    """SHA-256 (hex) of what is sent: model id, messages, params, response format and tools.
+
+    Raises ValueError for a request that is no JSON or nested too deep.
+    """
+    return digest(
+        {
+            "model": request.model,
+            "messages": request.messages,
+            "params": {key: value for key, value in request.params.items() if key not in TRANSPORT_PARAMS},
+            "response_format": request.response_format,
+            "tools": request.tools,
+        }
+    )
+
+
+def digest(value: Json) -> str:
+    """SHA-256 (hex) of a value's canonical JSON. Raises ValueError where it has none."""
+    return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
+
+
+def canonical_json(value: Json) -> str:
+    """JSON with sorted keys and no spaces, ASCII only: NaN and lone surrogates have a fixed form too.
+
+    Raises ValueError for what is no JSON or nested too deep.
+    """
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    except TypeError as error:
+        raise ValueError(f"not JSON: {error}") from None
+
+
+def draw_name(repeat: int, rank: int) -> str:
+    """The draw of a trial: its repeat, and its rank (from 0) among equal requests of other cases."""
+    return str(repeat) if rank == 0 else f"{repeat}.{rank}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is no JSON type")

@@ -1,0 +1,95 @@
+"""Makes the trials of one arm × role: requests, their hashes, and draws that tell equal ones apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pytest_ftgate.errors import FtgateError
+from pytest_ftgate.model.evalset import Case, Json, Message, ModelSpec
+from pytest_ftgate.model.trial import Request, Trial, TrialKey
+from pytest_ftgate.planning.fingerprint import draw_name, request_hash
+
+TrialsOf = Callable[[str, str], tuple[Trial, ...]]
+"""(arm, case id) → that arm's trials of the case, for the same role."""
+
+
+class TrialMaker:
+    """`ArmTask.make`. One per arm × role; called case by case, repeats of a case in a row."""
+
+    def __init__(self, *, evalset: str, arm: str, role: str, model: ModelSpec, trials_of: TrialsOf) -> None:
+        self._evalset, self._arm, self._role, self._model = evalset, arm, role, model
+        self._trials_of = trials_of
+        self._ranks: dict[str, tuple[str, int]] = {}
+        self._last: tuple[str, Sequence[Message], Json, Request, str, int] | None = None
+
+    def __call__(
+        self,
+        case: Case,
+        repeat: int,
+        messages: Sequence[Message] | None = None,
+        *,
+        response_format: Json = None,
+        like: str | None = None,
+        source_arm: str | None = None,
+        tolerant: bool = False,
+        max_turns: int = 0,
+        extract: str | None = None,
+    ) -> Trial:
+        """A finished trial.
+
+        `like`: the request, hash and draw of that arm's trial, in place of `messages`; `source_arm`
+        implies it, and says that the response is that trial's too. Raises FtgateError for a request
+        that is no JSON or nested too deep.
+        """
+        key = TrialKey(evalset=self._evalset, case=case.id, arm=self._arm, role=self._role, repeat=repeat)
+        borrowed = source_arm or like
+        if borrowed is not None:
+            source = self._trials_of(borrowed, case.id)[repeat - 1]
+            request, hashed, draw = source.request, source.request_hash, source.draw
+            extract = extract or source.extract
+        else:
+            request, hashed, rank = self._request(case, tuple(messages or ()), messages, response_format)
+            draw = draw_name(repeat, rank)
+        return Trial(
+            key=key,
+            request=request,
+            request_hash=hashed,
+            draw=draw,
+            source_arm=source_arm,
+            tolerant=tolerant,
+            max_turns=max_turns,
+            extract=extract,
+        )
+
+    def _request(
+        self,
+        case: Case,
+        messages: tuple[Message, ...],
+        given: Sequence[Message] | None,
+        response_format: Json,
+    ) -> tuple[Request, str, int]:
+        last = self._last
+        if last and last[0] == case.id and last[1] is given and last[2] is response_format:
+            return last[3:]
+        request = Request(
+            model=self._model.model,
+            messages=messages,
+            params=self._model.params,
+            response_format=response_format,
+            tools=case.tools,
+        )
+        try:
+            hashed = request_hash(request)
+        except ValueError as error:
+            raise FtgateError(f"the request cannot be written as JSON: {error}") from None
+        rank = self._rank(hashed, case.id)
+        if given is not None:
+            self._last = (case.id, given, response_format, request, hashed, rank)
+        return request, hashed, rank
+
+    def _rank(self, hashed: str, case_id: str) -> int:
+        last_case, rank = self._ranks.get(hashed, (case_id, 0))
+        if last_case != case_id:
+            rank += 1
+        self._ranks[hashed] = (case_id, rank)
+        return rank

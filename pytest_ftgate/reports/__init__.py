@@ -1,0 +1,1 @@
+"""A judged run becomes report.json, terminal text and Markdown."""

@@ -1,0 +1,206 @@
+"""The report as Markdown: for a step summary, a pull-request comment, or a decision paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pytest_ftgate.reports.hostile_text import show_text
+from pytest_ftgate.reports.numbers import (
+    format_accuracy,
+    format_count,
+    format_failure_rate,
+    format_interval,
+    format_money,
+    format_odds,
+    format_percent,
+    format_price,
+    format_seconds,
+)
+from pytest_ftgate.reports.plan_text import describe_plan
+from pytest_ftgate.reports.terminal import TITLES, name_changes
+
+MAX_BYTES = 65_000
+"""GitHub refuses comments of 65,536 characters or more."""
+
+_MAX_OUTPUT = 600
+_MAX_PATTERNS = 8
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$&])")
+_BREAK = "\u200b"
+_CUT_NOTE = "*The report was cut here to fit; the whole of it is in report.json.*"
+
+
+def render_report(report: Mapping[str, Any], *, max_bytes: int = MAX_BYTES) -> str:
+    """The report as GitHub-flavoured Markdown of at most `max_bytes` bytes of UTF-8.
+
+    It is cut between blocks, never inside one, with a note. Raw texts can't leave their block, name
+    users, make links, or start a workflow command.
+    """
+    note = len(_CUT_NOTE.encode()) + 2
+    kept: list[str] = []
+    size = 0
+    for block in _blocks(report):
+        size += len(block.encode("utf-8", "backslashreplace")) + 2
+        if size + note > max_bytes:
+            kept.append(_CUT_NOTE)
+            break
+        kept.append(block)
+    return "\n\n".join(kept) + "\n"
+
+
+def escape_text(text: str) -> str:
+    """Text that Markdown shows as it is: nothing in it is markup, a link, a mention or a command."""
+    text = _SPECIAL.sub(r"\\\1", show_text(text, unicode=True))
+    text = text.replace("@", f"@{_BREAK}").replace("://", f":{_BREAK}//").replace("www.", f"www{_BREAK}.")
+    return text.replace("::", f":{_BREAK}:")
+
+
+def escape_code(text: str, *, in_table: bool = False) -> str:
+    """A code span that its text cannot close."""
+    text = show_text(text, unicode=True).replace("::", f":{_BREAK}:")
+    fence = "`" * (_longest_run(text) + 1)
+    if in_table:
+        text = text.replace("|", "\\|")
+    pad = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def fence_text(text: str) -> str:
+    """A fenced block of one raw text, each of its lines made visible and kept from being a command."""
+    shown = text[:_MAX_OUTPUT]
+    rest = len(text) - len(shown)
+    lines = [show_text(line, unicode=True).replace("::", f":{_BREAK}:") for line in shown.split("\n")]
+    lines = [line.replace("##[", f"##{_BREAK}[") for line in lines]
+    if rest > 0:
+        lines.append(f"... ({rest:,} more characters)")
+    body = "\n".join(lines)
+    fence = "`" * max(3, _longest_run(body) + 1)
+    return f"{fence}text\n{body}\n{fence}"
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)
+
+
+def _blocks(report: Mapping[str, Any]) -> Iterator[str]:
+    yield "# ftgate: is fine-tuning justified?"
+    for entry in report["evalsets"]:
+        yield from _evalset_blocks(entry)
+    yield from _header_blocks(report["header"])
+
+
+def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
+    verdict = entry["verdict"]
+    yield f"## {escape_text(entry['path'])}"
+    title = TITLES.get(verdict["decision"], escape_text(verdict["decision"]))
+    also = f" (also: {escape_text(', '.join(verdict['also']))})" if verdict["also"] else ""
+    yield f"**{title}**{also}: {escape_text(verdict['reason'])}"
+    size = f"{format_count(entry['cases']['total'], 'case')} x {format_count(entry['repeats'], 'repeat')}"
+    models = ", ".join(f"{role} {'/'.join(names)}" for role, names in entry["models"].items() if names)
+    tied = "" if entry["tied_to_prompt"] else " Answers are not tied to this prompt."
+    yield f"{size}. {escape_text(models)}{tied}".strip()
+    yield _arms_table(entry["arms"])
+    yield _gates_table(entry["gates"])
+    yield from _pattern_blocks(entry["patterns"])
+    yield from _finding_blocks(entry["findings"])
+    yield from _closing_blocks(entry)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _arms_table(arms: Sequence[Mapping[str, Any]]) -> str:
+    head = ("arm", "question", "accuracy", "95 % interval", "format fails", r"\$/1k cases", "p95")
+    rows = []
+    for arm in arms:
+        name = escape_text(arm["arm"] if arm["role"] == "candidate" else f"{arm['arm']} ({arm['role']})")
+        if arm["status"] != "run":
+            why = f": {arm['reason']}" if arm["reason"] else ""
+            status = escape_text(f"{arm['status'].replace('_', ' ')}{why}")
+            rows.append([name, str(arm["question"]), status, "", "", "", ""])
+            continue
+        fails = format_failure_rate(arm["format_failures"])
+        enforced = f" {arm['schema_enforced']}" if arm["schema_enforced"] else ""
+        rows.append(
+            [
+                name,
+                str(arm["question"]),
+                format_accuracy(arm["accuracy"]),
+                format_interval(arm["accuracy"]),
+                escape_text(f"{fails}{enforced}"),
+                format_price(arm["cost_usd_per_1k_cases"]),
+                format_seconds(arm["latency_p95_s"]),
+            ]
+        )
+    return _table(head, rows)
+
+
+def _gates_table(gates: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [escape_text(gate["name"]), escape_text(gate["arm"]), gate["outcome"], escape_text(gate["reason"])]
+        for gate in gates
+    ]
+    return _table(("gate", "arm", "outcome", "why"), rows)
+
+
+def _pattern_blocks(patterns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not patterns:
+        return
+    yield "### Failure patterns"
+    ranked = sorted(patterns, key=lambda pattern: not pattern["reproducible"])
+    for pattern in ranked[:_MAX_PATTERNS]:
+        rate = pattern["rate"]
+        shown = {True: "reproducible", False: "not shown to be reproducible", None: "recurrence not assessed"}
+        facts = [
+            f"{format_percent(rate['value'])} of trials ({format_interval(rate)})",
+            format_count(pattern["cases"], "case"),
+            *([pattern["form"]] if pattern["form"] else []),
+            shown[pattern["reproducible"]],
+        ]
+        yield f"{escape_code(pattern['signature'])}: {', '.join(facts)}"
+        for example in pattern["examples"][:1]:
+            expected = (
+                f", expected {escape_code(example['expected'][:120])}"
+                if example["expected"] is not None
+                else ""
+            )
+            output = example["output"] if example["output"] is not None else "(no text)"
+            yield f"Case {escape_code(example['case'])}{expected}:\n\n{fence_text(output)}"
+    if len(ranked) > _MAX_PATTERNS:
+        yield f"... and {format_count(len(ranked) - _MAX_PATTERNS, 'more signature')}"
+
+
+def _finding_blocks(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not findings:
+        return
+    yield "### Findings"
+    for finding in findings[:20]:
+        cases = f" ({escape_text(', '.join(finding['cases'][:8]))})" if finding["cases"] else ""
+        remedy = f" {escape_text(finding['remedy'])}" if finding["remedy"] else ""
+        yield f"- {finding['severity']}: {escape_text(finding['what'][:600])}{cases}.{remedy}"
+
+
+def _closing_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
+    verdict = entry["verdict"]
+    odds = format_odds(verdict["p"])
+    if odds:
+        yield odds
+    if verdict["plan"]:
+        yield "### Plan"
+        yield "\n".join(f"- {escape_text(sentence)}" for sentence in describe_plan(verdict["plan"]))
+    if verdict["changes"]:
+        yield f"{name_changes(verdict)}: {escape_text('; '.join(verdict['changes']))}."
+    if verdict["next_command"]:
+        yield f"Next: {escape_code(verdict['next_command'])}"
+    if entry["requests_sent"]:
+        money, calls = format_money(entry["cost_usd"]), format_count(entry["requests_sent"], "call")
+        yield escape_text(f"Spent {money} ({calls}).")
+
+
+def _header_blocks(header: Mapping[str, Any]) -> Iterator[str]:
+    facts = [f"{name}: {header[name]}" for name in ("run", "started_at", "source") if header.get(name)]
+    if facts:
+        yield f"*{escape_text('; '.join(facts))}*"

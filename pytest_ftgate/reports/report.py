@@ -1,0 +1,274 @@
+"""The report: everything about a run as one JSON value (schemas/report.schema.json)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from pytest_ftgate.model.evalset import Json
+from pytest_ftgate.model.summary import (
+    ArmPattern,
+    ArmSummary,
+    Example,
+    Finding,
+    Paired,
+    Pattern,
+    Rate,
+    Summary,
+)
+from pytest_ftgate.model.trial import Plan
+from pytest_ftgate.model.verdict import GateResult, Judgement, Verdict
+
+FORMAT_VERSION = 1
+MAX_TEXT = 4_000
+"""Characters of one raw text (an output, an input) kept in the report; records hold all of it."""
+
+MAX_EXAMPLES = 5
+
+
+def build_report(
+    header: Mapping[str, Json], entries: Sequence[tuple[Plan, Summary, Judgement]]
+) -> dict[str, Json]:
+    """The report of a run. JSON-safe: no NaN, no lone surrogates, only lists and text-keyed objects."""
+    report = {
+        "ftgate": FORMAT_VERSION,
+        "header": dict(header),
+        "evalsets": [describe_evalset(plan, summary, judgement) for plan, summary, judgement in entries],
+    }
+    safe: dict[str, Json] = make_json_safe(report)
+    return safe
+
+
+def describe_evalset(plan: Plan, summary: Summary, judgement: Judgement) -> dict[str, Json]:
+    """What the report says of one evalset."""
+    decision = plan.evalset.decision
+    return {
+        "name": summary.evalset,
+        "path": summary.path,
+        "bar": summary.bar,
+        "repeats": summary.repeats,
+        "settings_hash": summary.settings_hash,
+        "models": {role: list(models) for role, models in summary.resolved_models.items()},
+        "requested_models": {role: spec.model for role, spec in plan.evalset.models.items()},
+        "cases": {"total": summary.total_cases, "judged": summary.judged_cases},
+        "items": {"total": summary.total, "selected": summary.selected, "partial": summary.partial},
+        "missing": {
+            "records": summary.missing,
+            "stale": summary.stale,
+            "not_recorded": summary.not_recorded,
+        },
+        "stop": summary.stop,
+        "tied_to_prompt": summary.tied_to_prompt,
+        "decision": {
+            "enabled": decision.enabled,
+            "alpha": decision.alpha,
+            "alpha_fine_tune": decision.alpha_fine_tune,
+            "floor": decision.floor,
+            "share": decision.share,
+            "min_cases": decision.min_cases,
+        },
+        "verdict": _describe_verdict(judgement.verdict),
+        "gates": [_describe_gate(gate) for gate in judgement.gates],
+        "arms": [_describe_arm(arm) for arm in summary.arms],
+        "patterns": [_describe_pattern(pattern) for pattern in summary.patterns.patterns],
+        "confirmed_share": _describe_share(summary),
+        "comparisons": [_describe_comparison(pair) for pair in summary.paired],
+        "findings": [_describe_finding(finding) for finding in summary.findings],
+        "confusion": {expected: dict(got) for expected, got in summary.confusion.items()},
+        "fields": {name: describe_rate(rate, "passed") for name, rate in summary.fields.items()},
+        "tags": {name: describe_rate(rate, "passed") for name, rate in summary.tags.items()},
+        "infra_errors": dict(summary.infra_errors),
+        "knowledge_tokens": summary.knowledge_tokens,
+        "requests_sent": summary.requests_sent,
+        "cost_usd": summary.cost_usd,
+    }
+
+
+def describe_rate(rate: Rate | None, counted: str) -> dict[str, Json] | None:
+    """A rate; `counted` ('passed' or 'failed') names its numerator, in trials."""
+    if rate is None:
+        return None
+    return {
+        "value": rate.value,
+        "low": rate.low,
+        "high": rate.high,
+        "lower": rate.lower,
+        "upper": rate.upper,
+        counted: rate.hits,
+        "graded": rate.graded,
+        "cases": rate.cases,
+        "errors": rate.errors,
+        "planned": rate.planned,
+    }
+
+
+def _describe_verdict(verdict: Verdict) -> dict[str, Json]:
+    return {
+        "decision": verdict.decision,
+        "also": list(verdict.also),
+        "reason": verdict.reason,
+        "recommended_arm": verdict.recommended_arm,
+        "leans_to": verdict.leans_to,
+        "cases_needed": verdict.cases_needed,
+        "missing_arms": list(verdict.missing_arms),
+        "waived": dict(verdict.waived) if verdict.waived else {},
+        "p": verdict.p,
+        "m_arms": verdict.m_arms,
+        "closest_condition": verdict.closest_condition,
+        "changes": list(verdict.changes),
+        "next_command": verdict.next_command,
+        "plan": dict(verdict.plan) if verdict.plan is not None else None,
+    }
+
+
+def _describe_gate(gate: GateResult) -> dict[str, Json]:
+    return asdict(gate)
+
+
+def _describe_arm(arm: ArmSummary) -> dict[str, Json]:
+    tokens = {"prompt": arm.prompt_tokens, "completion": arm.completion_tokens}
+    return {
+        "arm": arm.arm,
+        "role": arm.role,
+        "kind": arm.kind,
+        "question": arm.question,
+        "status": arm.status,
+        "reason": arm.reason,
+        "accuracy": describe_rate(arm.accuracy, "passed"),
+        "accuracy_test": asdict(arm.accuracy_test) if arm.accuracy_test else None,
+        "lenient_test": asdict(arm.lenient_test) if arm.lenient_test else None,
+        "format_failures": describe_rate(arm.format_failures, "failed"),
+        "call_failures": describe_rate(arm.call_failures, "failed"),
+        "pass_hat_k": describe_rate(arm.pass_hat_k, "passed"),
+        "planned": arm.planned,
+        "unanswered": arm.unanswered,
+        "identical_repeats": arm.identical_repeats,
+        "repeats_dropped": arm.repeats_dropped,
+        "cost_usd": arm.cost_usd,
+        "cost_usd_per_1k_cases": arm.cost_usd_per_1k_cases,
+        "tokens": tokens if any(value is not None for value in tokens.values()) else None,
+        "latency_p50_s": arm.latency_p50_s,
+        "latency_p95_s": arm.latency_p95_s,
+        "schema_enforced": arm.schema_enforced,
+        "draws": arm.draws,
+        "icc": arm.icc,
+    }
+
+
+def _describe_pattern(pattern: Pattern) -> dict[str, Json]:
+    return {
+        "signature": pattern.signature,
+        "kind": pattern.kind,
+        "level": pattern.level,
+        "trials": pattern.trials,
+        "cases": pattern.cases,
+        "arms": [under.arm for under in pattern.arms],
+        "by_arm": [_describe_arm_pattern(under) for under in pattern.arms],
+        "rate": describe_rate(pattern.rate, "failed"),
+        "recurrence": pattern.recurrence,
+        "form": pattern.form,
+        "share": pattern.share,
+        "share_low": pattern.share_low,
+        "share_high": pattern.share_high,
+        "p_holm": pattern.p_holm,
+        "reproducible": pattern.reproducible,
+        "specific": pattern.specific,
+        "why_not": pattern.why_not,
+        "examples": [_describe_example(example) for example in pattern.examples[:MAX_EXAMPLES]],
+        "hint": pattern.hint,
+    }
+
+
+def _describe_arm_pattern(under: ArmPattern) -> dict[str, Json]:
+    return {
+        "arm": under.arm,
+        "role": under.role,
+        "rate": describe_rate(under.rate, "failed"),
+        "p_floor": under.p_floor,
+        "trials": under.trials,
+        "cases": under.cases,
+        "recurring_cases": under.recurring_cases,
+        "recurrence": under.recurrence,
+        "agreement": under.agreement,
+        "agreement_p": under.agreement_p,
+    }
+
+
+def _describe_example(example: Example) -> dict[str, Json]:
+    return {
+        "case": example.case,
+        "arm": example.arm,
+        "role": example.role,
+        "repeat": example.repeat,
+        "output": _cut(example.output),
+        "expected": _cut(example.expected),
+        "input": _cut(example.input),
+    }
+
+
+def _describe_share(summary: Summary) -> dict[str, Json]:
+    patterns = summary.patterns
+    return {
+        "value": patterns.confirmed_share,
+        "low": patterns.confirmed_share_low,
+        "high": patterns.confirmed_share_high,
+        "best_arm": patterns.best_arm,
+    }
+
+
+def _describe_comparison(pair: Paired) -> dict[str, Json]:
+    return {
+        "arm": pair.first,
+        "against": pair.second,
+        "role": pair.role,
+        "cases": pair.cases,
+        "difference": pair.difference,
+        "low": pair.lower,
+        "high": pair.upper,
+        "fixed": list(pair.fixed),
+        "broken": list(pair.broken),
+        "not_comparable": [],
+    }
+
+
+def _describe_finding(finding: Finding) -> dict[str, Json]:
+    return {
+        "severity": finding.severity,
+        "what": _cut(finding.what),
+        "cases": list(finding.cases),
+        "remedy": finding.remedy,
+        "blocks": finding.blocks,
+    }
+
+
+def _cut(text: str | None) -> str | None:
+    if text is None or len(text) <= MAX_TEXT:
+        return text
+    return f"{text[:MAX_TEXT]}... ({len(text) - MAX_TEXT:,} more characters)"
+
+
+def make_json_safe(value: Json) -> Json:
+    """The value with tuples as lists, text keys, no NaN or infinity (null), no lone surrogates (escaped).
+
+    Raises TypeError for what is no JSON at all.
+    """
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return _make_text_safe(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_make_text_safe(str(key)): make_json_safe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [make_json_safe(item) for item in value]
+    raise TypeError(f"{type(value).__name__} is not JSON: {value!r:.80}")
+
+
+def _make_text_safe(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text

@@ -1,0 +1,243 @@
+"""The terminal section of an evalset: verdict, evidence, price, next command. Plain ASCII by default."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, quote_text, show_text
+from pytest_ftgate.reports.numbers import (
+    format_count,
+    format_money,
+    format_odds,
+    format_percent,
+)
+from pytest_ftgate.reports.plan_text import describe_plan
+from pytest_ftgate.reports.tables import name_arm, render_arms, render_confusion, render_rates
+
+TITLES = {
+    "not_asked": "NOT ASKED",
+    "incomplete": "INCOMPLETE",
+    "not_ready": "NOT READY",
+    "bar_met": "BAR MET",
+    "fix_call": "FIX THE CALL",
+    "improve_prompt": "IMPROVE THE PROMPT",
+    "add_context": "ADD CONTEXT",
+    "use_rag": "USE RAG",
+    "fine_tune_justified": "FINE-TUNE JUSTIFIED",
+    "partial_pattern": "PARTIAL PATTERN",
+    "no_pattern": "NO PATTERN",
+    "inconclusive": "INCONCLUSIVE",
+}
+INDENT = "  "
+MIN_WIDTH = 40
+_TO_DO = frozenset(("incomplete", "not_ready", "fix_call", "improve_prompt", "add_context", "use_rag"))
+_TOP_PATTERNS, _MORE_PATTERNS = 3, 12
+_TOP_FINDINGS, _MORE_FINDINGS = 5, 50
+
+
+def render_evalset(
+    entry: Mapping[str, Any], *, width: int = 80, verbosity: int = 0, unicode: bool = False
+) -> list[str]:
+    """The lines of one evalset of a report, none wider than `width` columns (at least 40).
+
+    `verbosity` below 0: the sentence and the gates; 1 or more: more patterns, confusion, tags and
+    fields. `unicode`: show printable characters beyond ASCII in raw texts instead of their escapes.
+    """
+    width = max(MIN_WIDTH, width)
+    room = width - len(INDENT)
+    lines = [*_render_title(entry, width, verbosity), "", *_wrap(_describe_verdict(entry), room)]
+    if verbosity < 0:
+        lines += ["", *(render_gate_line(gate, width=room) for gate in entry["gates"])]
+    else:
+        for block in _blocks(entry, room, verbosity, unicode):
+            if block:
+                lines += ["", *block]
+    return [_finish(line, width, first=index == 0, unicode=unicode) for index, line in enumerate(lines)]
+
+
+def _blocks(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) -> Iterator[list[str]]:
+    yield [*render_arms(entry["arms"], room), *_describe_absent_arms(entry["arms"], room)]
+    yield _render_patterns(entry, room, verbosity, unicode)
+    if verbosity >= 1:
+        yield render_confusion(entry["confusion"], room)
+        yield render_rates("tag", entry["tags"], room)
+        yield render_rates("field", entry["fields"], room)
+    yield _render_findings(entry["findings"], room, verbosity)
+    yield _render_close(entry, room)
+
+
+def _finish(line: str, width: int, *, first: bool, unicode: bool) -> str:
+    """The last guard of every line: visible, harmless, within the width."""
+    line = show_text(line if first or not line else INDENT + line, unicode=unicode)
+    return cut_text(defuse_commands(line), width).rstrip()
+
+
+def _wrap(text: str, room: int, hanging: str = "") -> list[str]:
+    """Wrapped at blanks, but never between a number and its `%` or inside an interval."""
+    glued = show_text(text).replace(" %", "\0%").replace(" .. ", "\0..\0")
+    lines = textwrap.wrap(glued, room, subsequent_indent=hanging, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines] or [""]
+
+
+def _render_title(entry: Mapping[str, Any], width: int, verbosity: int) -> list[str]:
+    models = entry["models"] or {role: [model] for role, model in entry["requested_models"].items()}
+    who = ", ".join(f"{role} {'/'.join(names)}" for role, names in models.items() if names)
+    size = f"{format_count(entry['cases']['total'], 'case')} x {format_count(entry['repeats'], 'repeat')}"
+    line = "   ".join(part for part in (entry["path"], who, size) if part)
+    if len(line) <= width:
+        lines = [line]
+    else:
+        lines = [entry["path"], "   ".join(part for part in (who, size) if part)]
+    if not entry["tied_to_prompt"] and verbosity >= 0:
+        lines.append("answers not tied to this prompt: recorded without the hash of their request")
+    return lines
+
+
+def _describe_verdict(entry: Mapping[str, Any]) -> str:
+    verdict = entry["verdict"]
+    decision, reason = verdict["decision"], verdict["reason"]
+    title = TITLES.get(decision, show_text(str(decision)).upper())
+    also = f" (also: {', '.join(verdict['also'])})" if verdict["also"] else ""
+    # Lower case after the colon, unless the sentence opens with a name.
+    if reason[:1].isupper() and reason[1:2].islower():
+        reason = reason[0].lower() + reason[1:]
+    return f"{title}{also}: {reason}"
+
+
+def render_gate_line(gate: Mapping[str, Any], *, path: str = "", width: int = 78) -> str:
+    """One gate: 'gate accuracy   61.2 % < 80 % (proven below)   XFAILED'."""
+    name = f"{path}::gate::{gate['name']}" if path else f"gate {gate['name']}"
+    where = (
+        "" if (gate["arm"], gate["role"]) == ("as_is", "candidate") else f" [{gate['arm']} {gate['role']}]"
+    )
+    start, end = show_text(f"{name}{where}   "), f"   {str(gate['outcome']).upper()}"
+    return start + cut_text(show_text(gate["reason"]), max(10, width - len(start) - len(end))) + end
+
+
+def _describe_absent_arms(arms: Sequence[Mapping[str, Any]], room: int) -> list[str]:
+    words = {"not_run": "not run", "skipped": "skipped", "waived": "waived"}
+    lines = []
+    for arm in arms:
+        if arm["status"] in words:
+            why = f": {arm['reason']}" if arm["reason"] else ""
+            lines += _wrap(f"{words[arm['status']]}: {name_arm(arm)}{why}", room, "    ")
+    same = [name_arm(arm) for arm in arms if arm["status"] == "run" and arm["identical_repeats"]]
+    if same:
+        lines += _wrap(
+            f"Repeats of {', '.join(same)} are identical: they buy no evidence, "
+            "and recurrence across repeats is not assessed.",
+            room,
+        )
+    return lines
+
+
+def _render_patterns(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) -> list[str]:
+    patterns = entry["patterns"]
+    limit = _MORE_PATTERNS if verbosity >= 1 else _TOP_PATTERNS
+    confirmed = [p for p in patterns if p["reproducible"]]
+    others = [p for p in patterns if not p["reproducible"]]
+    lines: list[str] = []
+    if confirmed:
+        lines += ["patterns that survive every arm"]
+        lines += [line for p in confirmed[:limit] for line in _render_pattern(p, room, verbosity, unicode)]
+    if others and (verbosity >= 1 or not confirmed):
+        lines += ["", *_title_others(others, room)] if lines else _title_others(others, room)
+        lines += [line for p in others[:limit] for line in _render_pattern(p, room, verbosity, unicode)]
+    hidden = len(patterns) - min(limit, len(confirmed))
+    hidden -= min(limit, len(others)) if others and (verbosity >= 1 or not confirmed) else 0
+    if lines and hidden > 0:
+        lines.append(f"... and {format_count(hidden, 'more signature')}{'' if verbosity >= 1 else ' (-v)'}")
+    return lines
+
+
+def _title_others(others: Sequence[Mapping[str, Any]], room: int) -> list[str]:
+    if all(p["reproducible"] is None for p in others):
+        return _wrap("failures by signature (recurrence not assessed)", room)
+    return _wrap("failures by signature (no proof that they survive every arm)", room)
+
+
+def _render_pattern(pattern: Mapping[str, Any], room: int, verbosity: int, unicode: bool) -> Iterator[str]:
+    rate = pattern["rate"]
+    interval = "" if rate["low"] is None else f" [{100 * rate['low']:.0f}..{100 * rate['high']:.0f}]"
+    facts = (
+        f"{format_percent(rate['value'], 0)} of trials{interval}  {format_count(pattern['cases'], 'case')}"
+    )
+    if pattern["form"]:
+        facts += f"  {pattern['form']}"
+    signature = show_text(pattern["signature"])
+    if len(signature) + len(facts) + 2 <= room:
+        yield f"{signature}  {facts}"
+    else:
+        yield cut_text(signature, room)
+        yield cut_text(f"    {facts}", room)
+    for example in pattern["examples"][: 2 if verbosity >= 1 else 1]:
+        yield _render_example(example, room, unicode)
+    if pattern["hint"]:
+        yield from (f"    {line}" for line in _wrap(f"hint: {pattern['hint']}", room - 4, "  "))
+    if verbosity >= 1 and pattern["why_not"]:
+        yield from (f"    {line}" for line in _wrap(f"not confirmed: {pattern['why_not']}", room - 4, "  "))
+
+
+def _render_example(example: Mapping[str, Any], room: int, unicode: bool) -> str:
+    """`tk-017  expected "refund"  got "charge"  "I was billed after ..."`, within the room."""
+    name = cut_text(show_text(example["case"]), 20)
+    left = room - 4 - len(name) - 2
+    parts = [name]
+    if example["expected"] is not None:
+        expected = quote_text(example["expected"], max(12, left // 3 - 9), unicode=unicode)
+        parts.append(f"expected {expected}")
+        left -= len(parts[-1]) + 2
+    asked = example["input"]
+    share = left - 4 if asked is None or left < 40 else left // 2 - 4
+    parts.append(f"got {quote_text(example['output'], max(8, share), unicode=unicode)}")
+    left -= len(parts[-1]) + 2
+    if asked is not None and left >= 12:
+        parts.append(quote_text(asked, left, unicode=unicode))
+    return "    " + "  ".join(parts)
+
+
+def _render_findings(findings: Sequence[Mapping[str, Any]], room: int, verbosity: int) -> list[str]:
+    order = {"error": 0, "warning": 1, "note": 2}
+    ranked = sorted(findings, key=lambda f: (not f["blocks"], order.get(f["severity"], 3)))
+    limit = _MORE_FINDINGS if verbosity >= 1 else _TOP_FINDINGS
+    lines: list[str] = []
+    for finding in ranked[:limit]:
+        cases = [show_text(case) for case in finding["cases"][:5]]
+        more = f" and {len(finding['cases']) - 5:,} more" if len(finding["cases"]) > 5 else ""
+        where = f" ({', '.join(cases)}{more})" if cases else ""
+        remedy = f" -> {finding['remedy']}" if finding["remedy"] else ""
+        lines += _wrap(f"{finding['severity']}: {finding['what'][:600]}{where}{remedy}", room, "  ")
+    if len(ranked) > limit:
+        lines.append(f"... and {format_count(len(ranked) - limit, 'more finding')}")
+    return lines
+
+
+def _render_close(entry: Mapping[str, Any], room: int) -> list[str]:
+    verdict = entry["verdict"]
+    texts = [_describe_odds_and_spending(entry)]
+    if verdict["plan"]:
+        texts.extend(describe_plan(verdict["plan"]))
+    # What a faulty evalset needs stands beside each fault already.
+    if verdict["changes"] and not any(finding["blocks"] for finding in entry["findings"]):
+        texts.append(f"{name_changes(verdict)}: {'; '.join(verdict['changes'])}.")
+    if verdict["next_command"]:
+        texts.append(f"Next: {verdict['next_command']}")
+    return [line for text in texts if text for line in _wrap(text, room)]
+
+
+def name_changes(verdict: Mapping[str, Any]) -> str:
+    """What the list of changes is: a thing to do, or what the verdict hangs on."""
+    return "What to do" if verdict["decision"] in _TO_DO else "What would change this"
+
+
+def _describe_odds_and_spending(entry: Mapping[str, Any]) -> str:
+    odds = format_odds(entry["verdict"]["p"])
+    calls = entry["requests_sent"]
+    cost = entry["cost_usd"]
+    spent = ""
+    if calls:
+        money = "Cost unknown" if cost is None else f"Spent {format_money(cost)}"
+        spent = f"{money} ({format_count(calls, 'call')})."
+    return " ".join(part for part in (odds, spent) if part)

@@ -1,0 +1,259 @@
+"""Runs the items of plans: asks the engine ahead of need, climbs the ladder, judges the answers.
+
+It is driven by one caller that finishes items in order; all its decisions (which arm is not needed,
+which repeats are identical) depend on answers alone, never on timing, so any two runs agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pytest_ftgate.execution.engine import Engine
+from pytest_ftgate.execution.recorded_provider import ResponseRecorder
+from pytest_ftgate.grading.apply import judge_trial
+from pytest_ftgate.model.evalset import Case, ModelSpec
+from pytest_ftgate.model.record import Record
+from pytest_ftgate.model.response import Answer, Response, SchemaEnforced
+from pytest_ftgate.model.settings import Settings
+from pytest_ftgate.model.trial import Plan, PlannedItem, Trial, TrialKey
+from pytest_ftgate.pipeline import is_proven_at_bar
+from pytest_ftgate.planning.probe import build_probe
+from pytest_ftgate.registry import Registries
+
+IDENTICAL_CASES = 20
+"""Cases whose first two responses must be identical before later repeats are dropped (STATISTICS 3.6)."""
+
+PROBE_CASE = "ftgate-probe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemResult:
+    """What an item came to. `dropped`: trials left out because repeats are identical.
+
+    `not_needed`: why the item's arm did not have to run; there are no records then.
+    """
+
+    records: tuple[Record, ...] = ()
+    dropped: int = 0
+    not_needed: str | None = None
+
+
+@dataclass(slots=True)
+class Rung:
+    """One arm × role of an evalset while it runs. `few`: only the first two repeats are asked so far."""
+
+    arm: str
+    role: str
+    items: list[PlannedItem]
+    enforced: SchemaEnforced | None = None
+    repeats_kept: int | None = None
+    few: bool = False
+    records: list[Record] = field(default_factory=list)
+    finished: int = 0
+
+
+@dataclass(slots=True)
+class EvalsetRun:
+    """The run of one plan.
+
+    `together`: this process finishes every selected item, so it may ask ahead and drop identical
+    repeats. `climbs`: moreover nothing of the plan was deselected, so the ladder may stop early.
+    """
+
+    plan: Plan
+    together: bool
+    climbs: bool
+    cases: Mapping[str, Case]
+    rungs: dict[tuple[str, str], Rung] = field(default_factory=dict)
+    opened: set[str] = field(default_factory=set)
+    asked: set[tuple[str, str, str]] = field(default_factory=set)
+    not_needed: dict[str, str] = field(default_factory=dict)
+
+
+class Runner:
+    """Finishes items of the plans it was given; the engine works ahead of it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registries: Registries,
+        engine: Engine,
+        *,
+        resign: Callable[[Record], str | None] | None = None,
+        recorder: ResponseRecorder | None = None,
+    ) -> None:
+        self.settings, self.registries, self.engine = settings, registries, engine
+        self.resign, self.recorder = resign, recorder
+        self.runs: dict[str, EvalsetRun] = {}
+        self._answers: dict[TrialKey, Answer] = {}
+        self._probes: dict[str, SchemaEnforced] = {}
+
+    def add(self, plan: Plan, items: Sequence[PlannedItem], *, together: bool) -> None:
+        """Take the selected items of a plan, in the order in which they will be finished."""
+        cases = {case.id: case for case in plan.evalset.cases}
+        climbs = together and len(items) == len(plan.items) and plan.evalset.decision.enabled
+        run = EvalsetRun(plan=plan, together=together, climbs=climbs, cases=cases)
+        for item in items:
+            rung = run.rungs.setdefault((item.arm, item.role), Rung(arm=item.arm, role=item.role, items=[]))
+            rung.items.append(item)
+        self.runs[plan.evalset.name] = run
+
+    def finish(self, item: PlannedItem) -> ItemResult:
+        """Wait for the item's answers and judge them."""
+        run = self.runs[item.evalset]
+        self.prefetch(item)
+        self._open(run, item.arm)
+        if item.arm in run.not_needed:
+            return ItemResult(not_needed=run.not_needed[item.arm])
+        rung = run.rungs[item.arm, item.role]
+        self._settle_repeats(rung)
+        kept = self._kept_trials(rung, item)
+        records = tuple(self._judge(run, rung, trial) for trial in kept)
+        rung.records += [_slim(record) for record in records] if run.climbs else []
+        rung.finished += 1
+        return ItemResult(records=records, dropped=len(item.trials) - len(kept))
+
+    def prefetch(self, item: PlannedItem) -> None:
+        """Ask for one item, where other processes finish parts of its evalset."""
+        run = self.runs[item.evalset]
+        if not run.together and (item.arm, item.role, item.case) not in run.asked:
+            run.asked.add((item.arm, item.role, item.case))
+            self.engine.submit(item.trials)
+
+    # -- the ladder ---------------------------------------------------------------------------
+
+    def _open(self, run: EvalsetRun, arm: str) -> None:
+        if arm in run.opened:
+            return
+        run.opened.add(arm)
+        reason = self._why_not_needed(run, arm)
+        if reason:
+            run.not_needed[arm] = reason
+            return
+        for rung in run.rungs.values():
+            if rung.arm == arm:
+                rung.enforced = self._probe_schema(rung)
+                if run.together:
+                    self._submit(run, rung)
+
+    def _why_not_needed(self, run: EvalsetRun, arm: str) -> str | None:
+        gated = {gate.arm for gate in run.plan.evalset.gates}
+        if not run.climbs or arm in gated:
+            return None
+        for rung in run.rungs.values():
+            if rung.arm == arm:
+                return None
+            done = rung.role == "candidate" and rung.finished == len(rung.items)
+            if done and is_proven_at_bar(run.plan, rung.records, rung.arm):
+                return f"not needed: {rung.arm} is proven at the bar"
+        return None
+
+    # -- what is asked ------------------------------------------------------------------------
+
+    def _submit(self, run: EvalsetRun, rung: Rung) -> None:
+        first = rung.items[0].trials[0]
+        rung.few = (
+            run.plan.repeats > 2  # noqa: PLR2004 - with two repeats there is nothing to drop
+            and first.request.params.get("temperature") == 0
+            and len(rung.items) >= IDENTICAL_CASES
+        )
+        if not rung.few:
+            self.engine.submit(_trials(rung.items))
+            return
+        block, rest = rung.items[:IDENTICAL_CASES], rung.items[IDENTICAL_CASES:]
+        self.engine.submit(trial for item in block for trial in item.trials[:2])
+        self.engine.submit(item.trials[0] for item in rest)
+
+    def _settle_repeats(self, rung: Rung) -> None:
+        """Drop the later repeats where the first 20 cases gave the same answer twice; else ask them."""
+        if not rung.few:
+            return
+        rung.few = False
+        pairs = [
+            (self._answer(item.trials[0]), self._answer(item.trials[1]))
+            for item in rung.items[:IDENTICAL_CASES]
+        ]
+        if all(_is_same(first, second) for first, second in pairs):
+            rung.repeats_kept = 1
+            return
+        block, rest = rung.items[:IDENTICAL_CASES], rung.items[IDENTICAL_CASES:]
+        self.engine.submit(trial for item in block for trial in item.trials[2:])
+        self.engine.submit(trial for item in rest for trial in item.trials[1:])
+
+    def _kept_trials(self, rung: Rung, item: PlannedItem) -> Sequence[Trial]:
+        if rung.repeats_kept is None:
+            return item.trials
+        # The cases that showed it were asked twice; their second answer is paid for and kept.
+        in_block = any(item is seen for seen in rung.items[:IDENTICAL_CASES])
+        return item.trials[: 2 if in_block else rung.repeats_kept]
+
+    def _probe_schema(self, rung: Rung) -> SchemaEnforced | None:
+        trial = rung.items[0].trials[0]
+        if trial.request.response_format is None or self.settings.replay:
+            return None
+        model = trial.request.model
+        if model not in self._probes:
+            self._probes[model] = self._run_probe(trial)
+        return self._probes[model]
+
+    def _run_probe(self, trial: Trial) -> SchemaEnforced:
+        probes = build_probe(trial, case=PROBE_CASE)
+        self.engine.submit(probe.trial for probe in probes)
+        answers = [(probe, self.engine.wait(probe.trial.key)) for probe in probes]
+        if all(isinstance(a, Response) and probe.is_satisfied(a.text or "") for probe, a in answers):
+            return "enforced"
+        refused = [a for _, a in answers if not isinstance(a, Response)]
+        is_refused = any(a.signature in ("infra:bad_request", "call:param_dropped") for a in refused)
+        return "unsupported" if is_refused else "unverified"
+
+    # -- answers ------------------------------------------------------------------------------
+
+    def _answer(self, trial: Trial) -> Answer:
+        if trial.key not in self._answers:
+            self._answers[trial.key] = self.engine.wait(trial.key)
+        return self._answers[trial.key]
+
+    def _judge(self, run: EvalsetRun, rung: Rung, trial: Trial) -> Record:
+        plan = run.plan
+        answer = self._answer(trial)
+        del self._answers[trial.key]
+        answer = _complete(answer, rung.enforced, plan.evalset.models.get(rung.role))
+        if self.recorder is not None and trial.source_arm is None:
+            self.recorder.add(trial, answer)
+        case = run.cases[trial.key.case]
+        record = judge_trial(
+            trial, answer, case, plan.graders[case.id], self.registries, evalset=plan.evalset
+        )
+        signature = self.resign(record) if self.resign and record.outcome == "failed" else None
+        return replace(record, signature=signature) if signature else record
+
+
+def _trials(items: Iterable[PlannedItem]) -> Iterator[Trial]:
+    return (trial for item in items for trial in item.trials)
+
+
+def _is_same(first: Answer, second: Answer) -> bool:
+    if not (isinstance(first, Response) and isinstance(second, Response)):
+        return False
+    return first.text == second.text and [(c.name, c.arguments) for c in first.tool_calls] == [
+        (c.name, c.arguments) for c in second.tool_calls
+    ]
+
+
+def _slim(record: Record) -> Record:
+    # The ladder needs outcomes only; answers of a large evalset must not pile up in memory.
+    return replace(record, output=None, tool_calls=(), grades=())
+
+
+def _complete(answer: Answer, enforced: SchemaEnforced | None, model: ModelSpec | None) -> Answer:
+    """Add what only the run knows: the probe's result, and the price that the evalset states."""
+    if not isinstance(answer, Response):
+        return answer
+    price, usage = model.price if model else None, answer.usage
+    cost = answer.cost_usd
+    if price is not None and usage is not None:
+        cost = (
+            usage.prompt_tokens * price.input_usd_per_m + usage.completion_tokens * price.output_usd_per_m
+        ) / 1e6
+    return replace(answer, cost_usd=cost, schema_enforced=enforced or answer.schema_enforced)

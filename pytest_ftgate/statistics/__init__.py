@@ -1,0 +1,1 @@
+"""Records become rates with intervals, comparisons and tests."""

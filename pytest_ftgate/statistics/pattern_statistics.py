@@ -1,0 +1,78 @@
+"""What the stage `patterns` needs of statistics, as one object that the pipeline hands over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_ftgate.model.summary import Rate
+from pytest_ftgate.statistics import holm
+from pytest_ftgate.statistics.intervals import Estimate, Groups, Sample, build_sample, clustered_size
+from pytest_ftgate.statistics.rates import DISPLAY_ALPHA, build_empty_rate, build_rate, divide
+
+
+@dataclass(frozen=True, slots=True)
+class ArmRates:
+    """Rates over the judged cases of one arm (`graded`: case id → judged trials)."""
+
+    graded: Mapping[str, int]
+    sample: Sample
+    alpha: float
+
+    def rate(self, hits: Mapping[str, int]) -> Rate:
+        """The rate of `hits` (case id → trials), with intervals."""
+        if not self.graded:
+            return build_empty_rate()
+        return build_rate(self.sample, hits, self.graded, alpha=self.alpha)
+
+    def p_above(self, hits: Mapping[str, int], floor: float) -> float:
+        """p-value of H0 "the rate of `hits` is at most `floor`"; 1 where nothing was judged."""
+        if not self.graded:
+            return 1.0
+        return self.sample.estimate(divide(hits, self.graded)).p_at_most(floor)
+
+
+@dataclass(frozen=True, slots=True)
+class PatternStatistics:
+    """The functions of statistics that patterns are found with."""
+
+    def over(self, graded: Mapping[str, int], groups: Groups, *, alpha: float) -> ArmRates:
+        """Rates over the judged cases of one arm, one-sided bounds at `alpha`."""
+        return ArmRates(graded, build_sample(graded, groups), alpha)
+
+    def share(
+        self, hits: Mapping[str, int], failures: Mapping[str, int], groups: Groups
+    ) -> tuple[float, float, float]:
+        """Share of `hits` among `failures` (case id → trials) with its 95 % interval.
+
+        A case (or its group) is a cluster of failing trials. Raises ValueError without a failure.
+        """
+        sizes: Counter[str] = Counter()
+        totals: Counter[str] = Counter()
+        for case, count in failures.items():
+            group = groups.get(case)
+            cluster = f"case:{case}" if group is None else f"group:{group}"
+            sizes[cluster] += count
+            totals[cluster] += hits.get(case, 0)
+        failed, hit = sum(sizes.values()), sum(totals.values())
+        if not failed:
+            raise ValueError("a share needs at least one failed trial")
+        effective = clustered_size(
+            units=failed,
+            clusters=len(sizes),
+            size_squares=sum(size * size for size in sizes.values()),
+            total=hit,
+            squares=sum(total * total for total in totals.values()),
+            products=sum(total * sizes[cluster] for cluster, total in totals.items()),
+            most=float(failed),
+        )
+        estimate = Estimate(hit / failed, effective)
+        return estimate.value, estimate.lower(DISPLAY_ALPHA), estimate.upper(DISPLAY_ALPHA)
+
+    def adjust(self, p_values: Sequence[float], tests: int) -> list[float]:
+        """Holm-adjusted p-values, corrected for `tests` tests."""
+        return holm.adjust(p_values, tests)
+
+
+PATTERN_STATISTICS = PatternStatistics()

@@ -1,0 +1,153 @@
+"""All numbers of an evalset, patterns excepted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from math import fsum
+
+from pytest_ftgate.model.evalset import AS_IS, CANDIDATE
+from pytest_ftgate.model.record import Record
+from pytest_ftgate.model.run import RunFacts
+from pytest_ftgate.model.summary import ArmSummary, Paired, Summary
+from pytest_ftgate.model.trial import Plan
+from pytest_ftgate.statistics.arms import ArmFrame, summarise_arm, summarise_idle_arm
+from pytest_ftgate.statistics.breakdowns import (
+    count_confusions,
+    count_infra_errors,
+    keep_as_is,
+    list_models,
+    measure_fields,
+    measure_tags,
+)
+from pytest_ftgate.statistics.paired import compare_tallies
+from pytest_ftgate.statistics.sample_size import plan_cases
+from pytest_ftgate.statistics.tallies import Counts, count_records, find_format_cases
+
+
+def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary:
+    """The numbers of an evalset from its records, in any order. `patterns` is left empty.
+
+    Only judged trials count in rates: an unanswered trial is missing, an ungraded case is not in n.
+    """
+    evalset, alpha = plan.evalset, plan.evalset.decision.alpha
+    counts = count_records(records)
+    frame = ArmFrame(
+        plan=plan,
+        facts=facts,
+        groups={case.id: case.group for case in evalset.cases if case.group is not None},
+        format_cases=find_format_cases(plan, records),
+        planned=_count_planned(plan),
+    )
+    arms = tuple(_summarise_arms(frame, counts))
+    as_is = keep_as_is(records)
+    as_is_counts = counts.get((AS_IS, CANDIDATE), Counts())
+    infra_errors = count_infra_errors(records)
+    return Summary(
+        evalset=evalset.name,
+        path=evalset.path,
+        bar=evalset.bar,
+        repeats=plan.repeats,
+        multiplicity=plan.multiplicity,
+        arms=arms,
+        paired=tuple(_compare_arms(arms, alpha)),
+        selected=facts.selected,
+        total=facts.total,
+        partial=facts.partial,
+        missing=facts.missing,
+        stop=facts.stop,
+        tied_to_prompt=all(record.tied_to_prompt for record in records),
+        judged_cases=len(as_is_counts.graded),
+        total_cases=len(evalset.cases),
+        knowledge_tokens=plan.knowledge_tokens,
+        cases_needed=_plan_cases(frame, arms),
+        stale=infra_errors.get("infra:stale", 0),
+        not_recorded=infra_errors.get("infra:not_recorded", 0),
+        settings_hash=plan.settings_hash,
+        resolved_models=list_models(records),
+        confusion=count_confusions(as_is),
+        fields=measure_fields(as_is, frame.groups, alpha=alpha),
+        tags=measure_tags(evalset, as_is_counts, frame.groups, alpha=alpha),
+        infra_errors=infra_errors,
+        requests_sent=facts.requests_sent,
+        cost_usd=_sum_spent(plan, records),
+    )
+
+
+def _count_planned(plan: Plan) -> Counter[tuple[str, str]]:
+    planned: Counter[tuple[str, str]] = Counter()
+    for item in plan.items:
+        planned[(item.arm, item.role)] += len(item.trials)
+    return planned
+
+
+def _summarise_arms(frame: ArmFrame, counts: dict[tuple[str, str], Counts]) -> Iterable[ArmSummary]:
+    for arm in frame.plan.arms:
+        if arm.status != "run" or arm.name in frame.facts.not_needed:
+            yield summarise_idle_arm(frame, arm)
+            continue
+        roles = [role for role in frame.plan.roles if (arm.name, role) in frame.planned]
+        for role in roles or [CANDIDATE]:
+            yield summarise_arm(frame, arm, role, counts.get((arm.name, role)) or Counts())
+
+
+def _compare_arms(arms: Sequence[ArmSummary], alpha: float) -> Iterable[Paired]:
+    """Every arm against `as_is`, every question-2 arm against every question-1 arm, by one role."""
+    judged = [arm for arm in arms if arm.tallies]
+    for first in judged:
+        for second in judged:
+            if first.role != second.role or first.arm == second.arm:
+                continue
+            if second.arm == AS_IS or (first.question, second.question) == (2, 1):
+                names = (first.arm, second.arm)
+                paired = compare_tallies(
+                    first.tallies, second.tallies, names=names, alpha=alpha, role=first.role
+                )
+                if paired is not None:
+                    yield paired
+
+
+def _plan_cases(frame: ArmFrame, arms: Sequence[ArmSummary]) -> int | None:
+    """Cases that would decide: to prove the best undecided arm where it is above the bar, else to
+    prove every undecided arm below it.
+
+    None where nothing is undecided or no number of cases would do.
+    """
+    bar, decision = frame.plan.evalset.bar, frame.decision
+    judged = [(test, arm) for arm in arms if arm.role == CANDIDATE and (test := arm.accuracy_test)]
+    if any(test.lower_m >= bar for test, _ in judged):
+        return None
+    undecided = [(test.value, arm) for test, arm in judged if test.upper_ft >= bar]
+    best = max((value for value, _ in undecided), default=0.0)
+    alpha = decision.alpha_fine_tune
+    if best >= bar:
+        undecided = [entry for entry in undecided if entry[0] == best][:1]
+        alpha = decision.alpha / max(frame.plan.multiplicity, 1)
+    wanted = 0
+    for value, arm in undecided:
+        cases = plan_cases(value, bar, repeats=max(arm.draws, 1), icc=_find_icc(arm), alpha=alpha)
+        if cases is None:
+            return None
+        wanted = max(wanted, cases, len(arm.tallies) + 1)
+    return wanted or None
+
+
+def _find_icc(arm: ArmSummary) -> float:
+    """The arm's intraclass correlation; 0.5 where it cannot be seen, 1 where repeats are identical."""
+    if arm.identical_repeats:
+        return 1.0
+    return 0.5 if arm.icc is None else arm.icc
+
+
+def _sum_spent(plan: Plan, records: Sequence[Record]) -> float | None:
+    """What this run paid: answers from a store, and the answers judged again, cost nothing.
+
+    None where no price is known.
+    """
+    derived = {(item.arm, item.role) for item in plan.items if any(trial.source_arm for trial in item.trials)}
+    costs = [
+        0.0 if record.cached or (record.key.arm, record.key.role) in derived else record.cost_usd
+        for record in records
+        if record.cost_usd is not None
+    ]
+    return fsum(costs) if costs else None

@@ -1,0 +1,142 @@
+"""Counts by arm, role and case: one pass over the records of an evalset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import fsum
+
+from pytest_ftgate.model.grade import is_format_failure
+from pytest_ftgate.model.record import Record
+from pytest_ftgate.model.response import SchemaEnforced
+from pytest_ftgate.model.trial import Plan
+
+FORMAT_GRADERS = frozenset(
+    ("is-json", "contains-json", "json-fields", "tool-call", "regex", "label", "choice", "no-extra-text")
+)
+
+_Output = tuple[str | None, tuple[tuple[str, str], ...]]
+
+
+@dataclass(slots=True)
+class Spending:
+    """Tokens and money of one arm × role. `unpriced` answers had no known price."""
+
+    costs_usd: list[float] = field(default_factory=list)
+    unpriced: int = 0
+    metered: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    latencies_s: list[float] = field(default_factory=list)
+
+    @property
+    def total_usd(self) -> float | None:
+        """What all answers cost; None where the price of one is not known."""
+        return fsum(self.costs_usd) if self.costs_usd and not self.unpriced else None
+
+
+@dataclass(slots=True)
+class Counts:
+    """Counts of one arm × role; mappings go from case id to trials, only where there are any."""
+
+    graded: dict[str, int] = field(default_factory=dict)
+    passed: dict[str, int] = field(default_factory=dict)
+    call_failed: dict[str, int] = field(default_factory=dict)
+    format_failed: dict[str, int] = field(default_factory=dict)
+    answered: dict[str, int] = field(default_factory=dict)
+    errors: int = 0
+    unanswered: int = 0
+    enforced: set[SchemaEnforced] = field(default_factory=set)
+    spending: Spending = field(default_factory=Spending)
+    first_output: dict[str, _Output] = field(default_factory=dict)
+    repeated_cases: set[str] = field(default_factory=set)
+    differing_cases: set[str] = field(default_factory=set)
+
+    @property
+    def identical_repeats(self) -> bool | None:
+        """Whether every repeat of every case gave the same output; None where no case has two."""
+        return not self.differing_cases if self.repeated_cases else None
+
+    def add(self, record: Record) -> None:
+        """Count one trial."""
+        case, outcome = record.key.case, record.outcome
+        if outcome == "passed":
+            self.graded[case] = self.graded.get(case, 0) + 1
+            self.passed[case] = self.passed.get(case, 0) + 1
+        elif outcome == "failed":
+            self.graded[case] = self.graded.get(case, 0) + 1
+            self._add_failure(case, record.signature)
+        elif outcome == "error":
+            self.errors += 1
+            self.unanswered += record.is_unanswered
+        if record.schema_enforced is not None:
+            self.enforced.add(record.schema_enforced)
+        if not record.is_unanswered:
+            self.answered[case] = self.answered.get(case, 0) + 1
+            self._add_output(case, record)
+            self._add_spending(record)
+
+    def _add_failure(self, case: str, signature: str | None) -> None:
+        if signature is None:
+            return
+        if signature.startswith("call:"):
+            self.call_failed[case] = self.call_failed.get(case, 0) + 1
+        elif is_format_failure(signature):
+            self.format_failed[case] = self.format_failed.get(case, 0) + 1
+
+    def _add_output(self, case: str, record: Record) -> None:
+        if record.output is None and not record.tool_calls:
+            return
+        output = (record.output, tuple((call.name, call.arguments) for call in record.tool_calls))
+        first = self.first_output.get(case)
+        if first is None:
+            self.first_output[case] = output
+            return
+        self.repeated_cases.add(case)
+        if first != output:
+            self.differing_cases.add(case)
+
+    def _add_spending(self, record: Record) -> None:
+        spending = self.spending
+        if record.cost_usd is not None:
+            spending.costs_usd.append(record.cost_usd)
+        elif record.output is not None or record.tool_calls:
+            spending.unpriced += 1
+        if record.usage is not None:
+            spending.metered += 1
+            spending.prompt_tokens += record.usage.prompt_tokens
+            spending.completion_tokens += record.usage.completion_tokens
+        if record.latency_s is not None:
+            spending.latencies_s.append(record.latency_s)
+
+
+def count_records(records: Iterable[Record]) -> dict[tuple[str, str], Counts]:
+    """Counts by (arm, role), whatever order the records come in."""
+    counts: dict[tuple[str, str], Counts] = {}
+    for record in records:
+        name = (record.key.arm, record.key.role)
+        if name not in counts:
+            counts[name] = Counts()
+        counts[name].add(record)
+    return counts
+
+
+def find_format_cases(plan: Plan, records: Iterable[Record]) -> frozenset[str]:
+    """Cases that a format grader judges: by its name, or because its grade says so.
+
+    A negated grader forbids a format and is none.
+    """
+    cases = {
+        case
+        for case, graders in plan.graders.items()
+        if any(spec.name in FORMAT_GRADERS and not spec.negated for spec in graders)
+    }
+    for record in records:
+        if record.key.case not in cases and any(grade.is_format for grade in record.grades):
+            cases.add(record.key.case)
+    return frozenset(cases)
+
+
+def keep_cases(counts: Mapping[str, int], cases: frozenset[str]) -> dict[str, int]:
+    """The counts of those cases alone."""
+    return {case: count for case, count in counts.items() if case in cases}

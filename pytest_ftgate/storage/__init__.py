@@ -1,0 +1,1 @@
+"""Records and runs on disk; redaction of keys."""

@@ -1,0 +1,360 @@
+"""The verdict of scripted worlds, and every condition at its edge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from decision_world import (
+    BAR,
+    LOW,
+    all_arms,
+    beats,
+    build_arm,
+    build_evalset,
+    build_pattern,
+    build_rate,
+    build_registries,
+    build_summary,
+    build_test,
+    decide_with,
+    idle_arm,
+    justified,
+    pattern_set,
+    worlds,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_ftgate.decision.questions import decide
+from pytest_ftgate.model.evalset import Case, GateSpec, GraderSpec, Knowledge
+from pytest_ftgate.model.summary import Finding
+
+
+def judge(evalset, summary, *, strict=False, evidence=None):
+    return decide(evalset, summary, strict=strict, evidence=evidence, registries=build_registries())
+
+
+def verdict_of(summary, **changes):
+    return judge(build_evalset(**changes), summary).verdict
+
+
+@pytest.mark.parametrize("name", list(worlds()))
+def test_each_world_reaches_its_verdict(name):
+    evalset, summary = worlds()[name]
+    verdict = judge(evalset, summary).verdict
+    assert verdict.decision == name.split()[0]
+    assert verdict.reason.isascii()
+    assert verdict.reason.endswith(".")
+    assert verdict.m_arms == summary.multiplicity
+
+
+def test_earlier_conditions_win_over_later_ones():
+    blocking = Finding(severity="error", what="x", blocks=True)
+    good = build_summary(*all_arms(0.95, 0.95, 0.95, 0.95))
+    assert verdict_of(replace(good, findings=(blocking,))).decision == "not_ready"
+    assert verdict_of(replace(good, findings=(blocking,), missing=1)).decision == "incomplete"
+    assert verdict_of(replace(good, missing=1, partial=True)).decision == "not_asked"
+    # 20 cases are too few to diagnose, and enough for a proof.
+    assert verdict_of(replace(good, judged_cases=20)).decision == "bar_met"
+
+
+def test_a_finding_that_does_not_block_changes_nothing():
+    warning = Finding(severity="error", what="labels are rare", blocks=False)
+    assert verdict_of(replace(justified(), findings=(warning,))).decision == "fine_tune_justified"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"missing": 1}, "incomplete"),
+        ({"stale": 1}, "incomplete"),
+        ({"not_recorded": 1}, "incomplete"),
+        ({"stop": "budget of $1.00 reached"}, "incomplete"),
+        ({"total": 0, "selected": 0}, "incomplete"),
+        ({}, "fine_tune_justified"),
+    ],
+)
+def test_incomplete_for_each_kind_of_gap(changes, expected):
+    assert verdict_of(replace(justified(), **changes)).decision == expected
+
+
+@pytest.mark.parametrize(("unanswered", "expected"), [(12, "bar_met"), (13, "incomplete")])
+def test_two_percent_of_an_arm_may_stay_unanswered(unanswered, expected):
+    arms = (build_arm("as_is", 0.93), build_arm("few_shot", 0.9, unanswered=unanswered))
+    assert verdict_of(build_summary(*arms)).decision == expected
+
+
+def test_unanswered_trials_of_another_role_count_too():
+    teacher = replace(build_arm("as_is", 0.95), role="teacher", unanswered=60)
+    verdict = verdict_of(build_summary(build_arm("as_is", 0.93), teacher))
+    assert verdict.decision == "incomplete"
+    assert "teacher" in verdict.reason
+
+
+def test_crashing_graders_make_a_run_incomplete():
+    arm = build_arm("as_is", 0.93, accuracy=build_rate(0.93, errors=60))
+    assert verdict_of(build_summary(arm)).decision == "incomplete"
+
+
+@pytest.mark.parametrize(("lower", "expected"), [(BAR, "bar_met"), (BAR - 1e-12, "inconclusive")])
+def test_the_bar_is_reached_at_equality(lower, expected):
+    arm = build_arm("as_is", 0.85, accuracy_test=replace(build_test(0.85), lower=lower))
+    assert verdict_of(build_summary(arm)).decision == expected
+
+
+@pytest.mark.parametrize(("upper", "expected"), [(BAR, "inconclusive"), (BAR - 1e-12, "fine_tune_justified")])
+def test_an_upper_bound_at_the_bar_is_not_below_it(upper, expected):
+    arms = [replace(arm, accuracy_test=replace(arm.accuracy_test, upper_ft=upper)) for arm in LOW]
+    assert verdict_of(replace(justified(), arms=tuple(arms))).decision == expected
+
+
+def test_call_failures_counted_as_passes_keep_an_arm_from_being_below():
+    few_shot = replace(LOW[1], lenient_test=replace(LOW[1].lenient_test, upper_ft=BAR))
+    verdict = verdict_of(replace(justified(), arms=(LOW[0], few_shot, *LOW[2:])))
+    assert verdict.decision == "inconclusive"
+
+
+def test_arms_other_than_as_is_are_corrected_for_their_number():
+    few_shot = build_arm("few_shot", 0.87, accuracy_test=replace(build_test(0.87), lower_m=0.79))
+    assert few_shot.accuracy_test.lower >= BAR
+    assert verdict_of(build_summary(build_arm("as_is", 0.6), few_shot)).decision == "inconclusive"
+
+
+def test_a_proven_arm_goes_before_call_failures():
+    arms = (build_arm("as_is", 0.6, lenient=0.95), build_arm("few_shot", 0.93))
+    assert verdict_of(build_summary(*arms)).decision == "improve_prompt"
+
+
+def test_the_cheapest_proven_prompt_is_named():
+    dear = build_arm("few_shot", 0.95, cost_usd_per_1k_cases=2.0)
+    cheap = build_arm("rewritten", 0.93, cost_usd_per_1k_cases=0.5)
+    verdict = verdict_of(build_summary(build_arm("as_is", 0.6), dear, cheap))
+    assert (verdict.decision, verdict.recommended_arm) == ("improve_prompt", "rewritten")
+    unpriced = [replace(arm, cost_usd_per_1k_cases=None) for arm in (dear, cheap)]
+    unpriced[0] = replace(unpriced[0], prompt_tokens=10)
+    assert verdict_of(build_summary(build_arm("as_is", 0.6), *unpriced)).recommended_arm == "few_shot"
+
+
+def in_context(**changes):
+    paired = beats("context", "as_is", "few_shot", "structured")
+    return build_summary(*all_arms(0.5, 0.55, 0.52, 0.92), **{"paired": paired, **changes})
+
+
+@pytest.mark.parametrize(
+    ("knowledge", "tokens", "expected"),
+    [
+        (Knowledge(stated=True, changes="never"), 9_999, "add_context"),
+        (Knowledge(), 9_999, "add_context"),
+        (Knowledge(stated=True, changes="never"), 10_000, "use_rag"),
+        (Knowledge(stated=True, changes="never"), None, "use_rag"),
+        (Knowledge(stated=True, changes="daily"), 500, "use_rag"),
+        (Knowledge(stated=True, changes="never", citations=True), 500, "use_rag"),
+    ],
+)
+def test_small_static_knowledge_goes_into_the_prompt(knowledge, tokens, expected):
+    verdict = verdict_of(in_context(knowledge_tokens=tokens), decision=decide_with(knowledge=knowledge))
+    assert (verdict.decision, verdict.recommended_arm) == (expected, "context")
+
+
+@pytest.mark.parametrize("broken", ["as_is", "few_shot", "structured"])
+def test_context_must_beat_every_prompt_arm(broken):
+    pairs = [
+        replace(p, lower=0.0) if p.second == broken else p
+        for p in beats("context", "as_is", "few_shot", "structured")
+    ]
+    verdict = verdict_of(in_context(paired=tuple(pairs)))
+    assert verdict.decision == "inconclusive"
+    assert verdict.leans_to in ("use_rag", "add_context")
+    unpaired = tuple(p for p in pairs if p.second != broken)
+    assert verdict_of(in_context(paired=unpaired)).decision == "inconclusive"
+
+
+def without(name, status="not_run"):
+    return tuple(idle_arm(a.arm, status, "left out") if a.arm == name else a for a in LOW)
+
+
+@pytest.mark.parametrize("name", ["few_shot", "structured", "context"])
+def test_an_arm_that_was_not_run_rules_out_fine_tuning_and_is_named(name):
+    for arms in (without(name), tuple(a for a in LOW if a.arm != name)):
+        verdict = verdict_of(replace(justified(), arms=arms))
+        assert verdict.decision == "inconclusive"
+        assert verdict.leans_to == "fine_tune_justified"
+        assert verdict.missing_arms == (name,)
+        assert name in verdict.reason
+        assert any(name in change for change in verdict.changes)
+
+
+def test_any_arm_the_user_left_out_rules_out_fine_tuning():
+    verdict = verdict_of(replace(justified(), arms=(*LOW, idle_arm("rewritten", "not_run"))))
+    assert (verdict.decision, verdict.missing_arms) == ("inconclusive", ("rewritten",))
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [("enforced", "fine_tune_justified"), ("unsupported", "fine_tune_justified"),
+     ("unverified", "inconclusive"), (None, "inconclusive")],
+)  # fmt: skip
+def test_structured_counts_only_when_the_schema_was_proven_enforced(state, expected):
+    arms = tuple(replace(a, schema_enforced=state) if a.arm == "structured" else a for a in LOW)
+    verdict = verdict_of(replace(justified(), arms=arms))
+    assert verdict.decision == expected
+    assert verdict.missing_arms == (() if expected == "fine_tune_justified" else ("structured",))
+
+
+def test_structured_is_not_needed_without_a_format_grader():
+    arms = tuple(replace(a, format_failures=None) for a in LOW if a.arm != "structured")
+    summary = replace(justified(), arms=arms)
+    assert verdict_of(summary, graders=(GraderSpec(name="numeric"),)).decision == "fine_tune_justified"
+    assert verdict_of(summary, graders=(GraderSpec(name="is-json"),)).decision == "inconclusive"
+
+
+def test_context_is_not_needed_where_no_knowledge_is():
+    arms = tuple(a for a in LOW if a.arm != "context")
+    summary = replace(justified(), arms=arms)
+    bare = tuple(Case(id=f"c{i}", input="x", expected="y", has_expected=True) for i in range(120))
+    none = decide_with(knowledge=Knowledge(stated=True, none=True))
+    assert verdict_of(summary, cases=bare, decision=none).decision == "fine_tune_justified"
+    assert verdict_of(summary, cases=bare).missing_arms == ("context",)
+    assert verdict_of(summary, decision=none).missing_arms == ("context",)
+
+
+def test_a_waived_arm_is_not_missing_and_is_printed():
+    waived = decide_with(waive={"few_shot": "no examples exist"})
+    for arms in (tuple(a for a in LOW if a.arm != "few_shot"), without("few_shot", "waived")):
+        verdict = verdict_of(replace(justified(), arms=arms), decision=waived)
+        assert verdict.decision == "fine_tune_justified"
+        assert verdict.waived == {"few_shot": "no examples exist"}
+        assert "no examples exist" in verdict.reason
+
+
+def test_value_patterns_never_justify_tuning_with_question_2_waived():
+    arms = tuple(a for a in LOW if a.arm != "context")
+    waived = decide_with(waive={"context": "secret"})
+    value = build_pattern("value:/total", share=0.8)
+    only_value = build_summary(*arms, patterns=pattern_set(value))
+    assert verdict_of(only_value, decision=waived).decision == "inconclusive"
+    assert "question 2" in verdict_of(only_value, decision=waived).reason
+    mixed = build_summary(*arms, patterns=pattern_set(value, build_pattern(share=0.2), share=1.0))
+    assert verdict_of(mixed, decision=waived).decision == "partial_pattern"
+    label = build_summary(*arms, patterns=pattern_set(build_pattern(share=0.6)))
+    assert verdict_of(label, decision=waived).decision == "fine_tune_justified"
+    # With question 2 answered, a wrong value is no lack of knowledge.
+    assert verdict_of(build_summary(*LOW, patterns=pattern_set(value))).decision == "fine_tune_justified"
+
+
+def test_call_patterns_are_never_model_patterns():
+    summary = build_summary(*LOW, patterns=pattern_set(build_pattern("call:truncated")))
+    assert verdict_of(summary).decision != "fine_tune_justified"
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, "fine_tune_justified"), (0.499, "partial_pattern")])
+def test_patterns_must_be_half_of_the_failures(share, expected):
+    summary = build_summary(*LOW, patterns=pattern_set(build_pattern(share=share)))
+    assert verdict_of(summary).decision == expected
+
+
+def test_one_repeat_never_confirms_and_never_denies_a_pattern():
+    unassessed = build_pattern(reproducible=None, p_holm=None)
+    verdict = verdict_of(build_summary(*LOW, patterns=pattern_set(unassessed), repeats=1))
+    assert verdict.decision == "inconclusive"
+    assert verdict.leans_to is None
+    assert "recurrence" in verdict.reason
+
+
+def test_a_set_below_the_bar_with_as_is_alone_names_what_was_not_run():
+    """The Banking77 replay: one arm, one repeat."""
+    summary = build_summary(
+        build_arm("as_is", 0.4),
+        patterns=pattern_set(build_pattern("format:prose_before", reproducible=None)),
+        repeats=1,
+        tied_to_prompt=False,
+    )
+    verdict = verdict_of(summary)
+    assert verdict.decision == "inconclusive"
+    assert verdict.missing_arms == ("few_shot", "structured", "context")
+    assert "not tied to this prompt" in verdict.reason
+
+
+def test_p_is_the_weakest_link():
+    verdict = verdict_of(justified())
+    assert verdict.p == pytest.approx(0.01)
+    few_shot = build_arm("few_shot", 0.93)
+    improved = verdict_of(build_summary(build_arm("as_is", 0.6), few_shot, multiplicity=4))
+    assert improved.p == pytest.approx(4 * few_shot.accuracy_test.p_above)
+    assert verdict_of(in_context(knowledge_tokens=5)).p == pytest.approx(0.05)
+
+
+def test_inconclusive_says_how_many_cases_would_decide():
+    evalset, summary = worlds()["inconclusive"]
+    verdict = judge(evalset, summary).verdict
+    assert verdict.cases_needed == 720
+    assert "720 cases" in verdict.reason
+    assert verdict.leans_to == "no_pattern"
+
+
+def test_only_the_candidate_climbs_the_ladder():
+    base = tuple(replace(arm, role="base") for arm in all_arms(0.95, 0.95, 0.95, 0.95))
+    assert verdict_of(replace(justified(), arms=(*LOW, *base))).decision == "fine_tune_justified"
+
+
+def test_as_is_must_have_been_run():
+    summary = build_summary(*LOW[1:], patterns=pattern_set(build_pattern()))
+    assert verdict_of(summary).decision == "inconclusive"
+    assert verdict_of(build_summary()).decision == "incomplete"
+
+
+@pytest.mark.parametrize(
+    ("economics", "gate", "expected"),
+    [
+        (
+            {"calls_per_month": 300_000},
+            GateSpec(name="cost", options={"usd_per_1k_cases": 0.1}),
+            ("distill",),
+        ),
+        ({"calls_per_month": 300_000}, GateSpec(name="latency", options={"p95_s": 0.5}), ("distill",)),
+        ({"calls_per_month": 300_000}, GateSpec(name="latency", options={"p95_s": 2.0}), ()),
+        ({}, GateSpec(name="cost", options={"usd_per_1k_cases": 0.1}), ()),
+    ],
+)
+def test_distill_stands_beside_a_bar_that_is_met_too_dearly(economics, gate, expected):
+    evalset = build_evalset(economics=economics, gates=(gate,))
+    for summary in (build_summary(build_arm("as_is", 0.93)), build_summary(*all_arms(0.6, 0.95, 0.6, 0.6))):
+        verdict = judge(evalset, summary).verdict
+        assert verdict.also == expected
+        assert (verdict.plan is not None) == bool(expected)
+
+
+BOUNDS = st.floats(0.3, 0.95)
+STATES = st.sampled_from(["run", "not_run", "absent"])
+
+
+@given(
+    values=st.tuples(BOUNDS, BOUNDS, BOUNDS, BOUNDS),
+    lenient=st.floats(0, 0.2),
+    states=st.tuples(STATES, STATES, STATES),
+    enforced=st.sampled_from(["enforced", "unverified", None]),
+    reproducible=st.sampled_from([True, False, None]),
+    share=st.floats(0, 1),
+)
+def test_fine_tuning_is_never_justified_without_every_condition(
+    values, lenient, states, enforced, reproducible, share
+):
+    arms = [build_arm("as_is", values[0], lenient=min(1, values[0] + lenient))]
+    for name, value, state in zip(("few_shot", "structured", "context"), values[1:], states, strict=True):
+        if state == "run":
+            changes = {"schema_enforced": enforced} if name == "structured" else {}
+            arms.append(build_arm(name, value, lenient=min(1, value + lenient), **changes))
+        elif state == "not_run":
+            arms.append(idle_arm(name, "not_run"))
+    pattern = build_pattern(share=share, reproducible=reproducible)
+    summary = build_summary(*arms, patterns=pattern_set(pattern))
+    verdict = verdict_of(summary)
+    allowed = (
+        all(state == "run" for state in states)
+        and enforced == "enforced"
+        and all(a.accuracy_test.upper_ft < BAR and a.lenient_test.upper_ft < BAR for a in arms)
+        and reproducible is True
+        and share >= 0.5
+    )
+    assert (verdict.decision == "fine_tune_justified") == allowed
