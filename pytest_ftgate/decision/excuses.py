@@ -7,7 +7,7 @@ from dataclasses import replace
 from pytest_ftgate.decision.evidence import TOLERANCE
 from pytest_ftgate.decision.rules import COMPLETE
 from pytest_ftgate.decision.situation import Situation
-from pytest_ftgate.decision.wording import to_ascii
+from pytest_ftgate.decision.wording import join_names, to_ascii
 from pytest_ftgate.model.evalset import CANDIDATE
 from pytest_ftgate.model.grade import is_format_failure, kind_of
 from pytest_ftgate.model.verdict import GateResult, Verdict
@@ -45,11 +45,16 @@ def _settle_gate(gate: GateResult, verdict: Verdict, situation: Situation, *, st
         if not strict and _is_explained(gate, situation):
             return replace(gate, outcome="xfailed", reason=f"{gate.reason}; fine-tune justified")
         return gate
+    advice = _advise(verdict)
+    return replace(gate, reason=f"{gate.reason}; instead: {advice}") if advice else gate
+
+
+def _advise(verdict: Verdict) -> str | None:
+    """The cheapest thing that could make the gate pass."""
+    if verdict.missing_arms and verdict.decision in ("inconclusive", "no_pattern", "partial_pattern"):
+        return f"run {join_names([to_ascii(name) for name in verdict.missing_arms])} first"
     advice = _ADVICE.get(verdict.decision)
-    if advice is None:
-        return gate
-    arm = to_ascii(verdict.recommended_arm or "")
-    return replace(gate, reason=f"{gate.reason}; instead: {advice.format(arm=arm)}")
+    return advice.format(arm=to_ascii(verdict.recommended_arm or "")) if advice else None
 
 
 def _is_explained(gate: GateResult, situation: Situation) -> bool:

@@ -82,7 +82,8 @@ def find_no_pattern(situation: Situation) -> Verdict | None:
 def find_inconclusive(situation: Situation) -> Verdict:
     """What remains: says what is open, what it leans to, and how many cases would decide."""
     undecided = _undecided_arms(situation)
-    reasons = [*_open_accuracies(situation, undecided), *_open_conditions(situation)]
+    below = [_none_reaches(situation)] if situation.is_all_below else []
+    reasons = [*below, *_open_accuracies(situation, undecided), *_open_conditions(situation)]
     reasons = reasons or ["the evidence fits no other verdict"]
     leaning = find_leaning(situation)
     needed = situation.summary.cases_needed if undecided else None
@@ -99,7 +100,7 @@ def find_inconclusive(situation: Situation) -> Verdict:
         leans_to=leaning,
         cases_needed=needed,
         missing_arms=situation.missing_arms,
-        closest_condition=reasons[0],
+        closest_condition=reasons[len(below)] if len(reasons) > len(below) else reasons[0],
         changes=tuple(changes),
         next_command=run_command(situation),
     )

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 from pytest_ftgate.errors import FtgateError
-from pytest_ftgate.execution.endpoints import endpoint_of
 from pytest_ftgate.execution.lanes import Lanes
 from pytest_ftgate.execution.quiet import mark_quiet, quiet_threads
 from pytest_ftgate.execution.retry import RetryPolicy
@@ -233,7 +232,7 @@ class Engine:
     def _lane_of(self, trial: Trial) -> tuple[str, int | None]:
         request = trial.request
         limit = self._host_limit(request) if self._host_limit is not None else None
-        return f"{request.model}\n{endpoint_of(request)}", limit
+        return request.model, limit
 
 
 def _wait_for(event: threading.Event, timeout_s: float | None, key: TrialKey) -> None:

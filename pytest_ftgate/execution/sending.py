@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from pytest_ftgate.errors import FtgateError, ProviderError, StorageError
 from pytest_ftgate.execution.breaker import Breaker
-from pytest_ftgate.execution.endpoints import endpoint_of
+from pytest_ftgate.execution.endpoints import base_url_of, endpoint_of
 from pytest_ftgate.execution.retry import RetryPolicy, send_with_retries
 from pytest_ftgate.execution.store import ResponseStore, StoreKey, follow_up_key, now_iso, store_key
 from pytest_ftgate.model.protocols import Provider
@@ -74,7 +74,8 @@ class Sender:
         if not sends_requests(provider):
             return await self._read_recorded(provider, trial)
         request, turns = trial.request, list[Response]()
-        key = store_key(trial, endpoint_of(request))
+        endpoint = endpoint_of(request)
+        key = store_key(trial, endpoint)
         while True:
             answer = await self._share(provider, trial, request, key)
             if isinstance(answer, Failure):
@@ -85,7 +86,7 @@ class Sender:
                 further = self._follow_up(trial, request, answer)
             if further is None:
                 return sum_turns(turns)
-            request, key = further, follow_up_key(trial, further, endpoint_of(further))
+            request, key = further, follow_up_key(trial, further, endpoint)
 
     async def _read_recorded(self, provider: Provider, trial: Trial) -> Answer:
         try:
@@ -132,7 +133,7 @@ class Sender:
         return answer
 
     async def _send(self, provider: Provider, trial: Trial, request: Request) -> Answer:
-        lane = f"{request.model}\n{endpoint_of(request)}"
+        lane = f"{request.model}\n{base_url_of(request) or ''}"
         attempts = 0
         started = time.perf_counter()
 

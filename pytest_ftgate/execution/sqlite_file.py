@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -49,12 +50,13 @@ class SqliteFile:
 
     def read(self, digest: bytes, draw: str) -> str | None:
         """The body kept under a key, or None."""
+        generation = self._generation
         try:
             row = self._connection().execute(_SELECT, (digest, draw)).fetchone()
         except sqlite3.OperationalError as error:
             raise self._unusable(error) from None
         except sqlite3.DatabaseError as error:
-            self._set_aside(self._seen_generation(), str(error))
+            self._set_aside(generation, str(error))
             return None
         return row[0] if row is not None and isinstance(row[0], str) else None
 
@@ -71,6 +73,7 @@ class SqliteFile:
         values = [value for row in rows for value in row]
         give_up_at = time.monotonic() + LOCK_WAIT_S
         while True:
+            generation = self._generation
             try:
                 self._connection().execute(statement, values)
             except sqlite3.OperationalError as error:
@@ -80,7 +83,7 @@ class SqliteFile:
             except sqlite3.DatabaseError as error:
                 if time.monotonic() > give_up_at:
                     raise self._unusable(error) from None
-                self._set_aside(self._seen_generation(), str(error))
+                self._set_aside(generation, str(error))
             else:
                 return
 
@@ -102,20 +105,20 @@ class SqliteFile:
         except sqlite3.OperationalError as error:
             raise self._unusable(error) from None
         except sqlite3.DatabaseError as error:
-            self._set_aside(self._seen_generation(), str(error))
-
-    def _seen_generation(self) -> int:
-        return getattr(self._local, "generation", self._generation)
+            self._set_aside(self._generation, str(error))
 
     def _connection(self) -> sqlite3.Connection:
         local = self._local
         if getattr(local, "generation", None) != self._generation:
-            local.generation = self._generation
+            generation = self._generation
             local.connection = self._connect()
+            local.generation = generation
         connection: sqlite3.Connection = local.connection
         return connection
 
     def _connect(self) -> sqlite3.Connection:
+        with contextlib.suppress(FileNotFoundError):
+            self._inode = self.path.stat().st_ino
         connection = sqlite3.connect(
             self.path, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False
         )
@@ -123,7 +126,6 @@ class SqliteFile:
             _prepare(connection)
         except BaseException:
             connection.close()
-            self._local.generation = None
             raise
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > FORMAT:

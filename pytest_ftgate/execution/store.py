@@ -126,7 +126,9 @@ class SqliteStore:
         if self._writer is None:
             self._writer = StoreWriter(self._file)
         try:
-            body = dump_json(encode_response(replace(response, cached=False)))
+            body = dump_json(
+                encode_response(replace(response, cached=False) if response.cached else response)
+            )
         except ValueError as error:
             raise StorageError(f"{self._file.path}: a response cannot be stored: {error}") from None
         row = Row(key.digest, key.draw, response.model or "", response.answered_at or now_iso(), body)

@@ -113,10 +113,12 @@ def in_ladder_order(items: list[pytest.Item]) -> list[pytest.Item]:
 def select_failed_gates(config: pytest.Config, items: list[EvalsetItem]) -> None:
     """With --lf a failed gate stands for every item of its evalset."""
     plugin = config.pluginmanager.get_plugin("lfplugin")
-    last_failed: dict[str, bool] = getattr(plugin, "lastfailed", None) or {}
+    last_failed: dict[object, bool] = getattr(plugin, "lastfailed", None) or {}
     if not getattr(plugin, "active", False):
         return
-    failed_files = {node.split("::", 1)[0] for node in last_failed if "::gate::" in node}
+    failed = [str(node) for node in last_failed]
+    failed_files = {node.split("::", 1)[0] for node in failed if "::gate::" in node}
     for item in items:
         if item.nodeid.split("::", 1)[0] in failed_files:
-            last_failed[item.nodeid] = True
+            # Since pytest 9.2 the keys are node id objects, before they were strings.
+            last_failed[getattr(item, "id", item.nodeid)] = True

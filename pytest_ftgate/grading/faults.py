@@ -102,7 +102,7 @@ def _is_whole(spec: GraderSpec, registries: Registries) -> bool:
 
 
 def _is_rejection(grade: Grade, *, is_partial: bool) -> bool:
-    """Whether the grade says that no right answer can pass. `expected` of json-fields may leave fields out."""
+    """Whether no right answer can pass. `is_partial`: `expected` may leave fields out."""
     if grade.outcome != "failed":
         return False
     signatures = (grade.signature or "", *grade.secondary)

@@ -17,6 +17,10 @@ class GraderError(Exception):
     """A grader cannot judge: what it was given is unusable. Becomes a grade with outcome `error`."""
 
 
+class TooLargeError(Exception):
+    """An answer holds too much to be judged in time. Becomes `format:too_large`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong: its signature and a sentence."""

@@ -3,7 +3,7 @@
 MAX_JSON_CHARS = 1_000_000
 """Longer texts are not parsed as JSON: `format:too_large`."""
 
-MAX_JSON_COMMAS = 100_000
+MAX_JSON_COMMAS = 50_000
 """More commas than this mean more values than a grader can walk in time: `format:too_large`."""
 
 MAX_JSON_DEPTH = 128

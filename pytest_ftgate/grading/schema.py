@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pytest_ftgate.grading.grades import GraderError, Problems
+from pytest_ftgate.grading.grades import GraderError, Problem, Problems, TooLargeError
 from pytest_ftgate.grading.schema_errors import describe_errors
 from pytest_ftgate.grading.timed_regex import PatternBudget
 from pytest_ftgate.model.evalset import Json
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 _MAX_ERRORS = 200
+_MAX_SPELLED_KEYS = 300
 
 
 class CompiledSchema:
@@ -26,6 +28,7 @@ class CompiledSchema:
         self.schema = schema
         self.budget = PatternBudget()
         self._validator = _build_validator(schema, self.budget)
+        self._is_spelled_out = _uses(schema, "unevaluatedProperties", "patternProperties")
 
     def problems(self, value: Json) -> Problems:
         """Root causes, most telling first; empty where the value is valid. Raises GraderError."""
@@ -33,12 +36,10 @@ class CompiledSchema:
         from referencing.exceptions import Unresolvable
 
         try:
-            # The common case ends here without making error objects.
-            first = next(self._validator.iter_errors(value), None)
-            if first is None:
-                return ()
-            errors = list(islice(self._validator.iter_errors(value), _MAX_ERRORS))
-            return describe_errors(errors, self.schema)
+            errors = list(islice(self._choose_validator(value).iter_errors(value), _MAX_ERRORS))
+            return describe_errors(errors, self.schema) if errors else ()
+        except TooLargeError as error:
+            return (Problem("format:too_large", str(error)),)
         except Unresolvable as error:
             raise GraderError(
                 f"the schema refers to {error}, which it does not contain; "
@@ -46,6 +47,14 @@ class CompiledSchema:
             ) from None
         except RecursionError:
             raise GraderError("the schema refers to itself without end") from None
+
+    def _choose_validator(self, value: Json) -> Any:
+        if not self._is_spelled_out:
+            return self._validator
+        keys = set(_list_keys(value))
+        if len(keys) > _MAX_SPELLED_KEYS:
+            raise TooLargeError(f"{len(keys)} different keys are too many for this schema")
+        return _build_validator(_spell_out(self.schema, keys, self.budget), self.budget)
 
 
 _by_identity: dict[int, tuple[Json, CompiledSchema]] = {}
@@ -83,21 +92,19 @@ def _build_validator(schema: Json, budget: PatternBudget) -> Any:
     except RecursionError:
         raise GraderError("not a usable JSON Schema: nested too deep") from None
     extend: Any = jsonschema.validators.extend
-    guarded = extend(base, _guarded_keywords(schema, base, budget))
+    guarded = extend(base, _guarded_keywords(base, budget))
     return guarded(schema, registry=REGISTRY)
 
 
-def _guarded_keywords(schema: Json, base: Any, budget: PatternBudget) -> dict[str, Any]:
+def _guarded_keywords(base: Any, budget: PatternBudget) -> dict[str, Any]:
     """Replacements for the keywords that search patterns or compare all items with all."""
     replaced: dict[str, Any] = {
         "pattern": partial(_check_pattern, budget),
         "patternProperties": partial(_check_pattern_properties, budget),
         "uniqueItems": _check_unique,
     }
-    patterns = tuple(_find_patterns(schema))
-    for keyword in ("additionalProperties", "unevaluatedProperties"):
-        if patterns and keyword in base.VALIDATORS:
-            replaced[keyword] = partial(_check_after_trial, budget, patterns, base.VALIDATORS[keyword])
+    if "additionalProperties" in base.VALIDATORS:
+        replaced["additionalProperties"] = partial(_check_additional, budget)
     return replaced
 
 
@@ -121,21 +128,24 @@ def _check_pattern_properties(
                 yield from validator.descend(value, subschema, path=key, schema_path=expression)
 
 
-def _check_after_trial(
-    budget: PatternBudget,
-    patterns: tuple[str, ...],
-    original: Any,
-    validator: Any,
-    wanted: Json,
-    instance: Json,
-    within: Json,
+def _check_additional(
+    budget: PatternBudget, validator: Any, wanted: Json, instance: Json, within: Json
 ) -> Iterator[ValidationError]:
-    # The original searches the same patterns without a time limit: try them with one first.
-    if isinstance(instance, dict):
-        for expression in patterns:
-            for key in instance:
-                budget.search(expression, key)
-    yield from original(validator, wanted, instance, within) or ()
+    from jsonschema.exceptions import ValidationError
+
+    if not validator.is_type(instance, "object"):
+        return
+    named, patterns = within.get("properties", {}), within.get("patternProperties", {})
+    extras = [
+        key
+        for key in instance
+        if key not in named and not any(budget.search(pattern, key) for pattern in patterns)
+    ]
+    if isinstance(wanted, Mapping):
+        for key in extras:
+            yield from validator.descend(instance[key], wanted, path=key)
+    elif not wanted and extras:
+        yield ValidationError(f"has also {', '.join(repr(key[:40]) for key in extras[:5])}")
 
 
 def _check_unique(validator: Any, wanted: Json, instance: Json, _: Json) -> Iterator[ValidationError]:
@@ -158,13 +168,37 @@ def freeze(value: Json) -> Any:
     return value
 
 
-def _find_patterns(schema: Json) -> Iterator[str]:
+def _list_keys(value: Json) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from value
+        for item in value.values():
+            yield from _list_keys(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _list_keys(item)
+
+
+def _spell_out(schema: Json, keys: Collection[str], budget: PatternBudget) -> Json:
+    """The schema with each property pattern replaced by those of the `keys` that match it.
+
+    jsonschema looks for unevaluated properties with `re`, which no time limit can stop; texts spelled
+    out cannot backtrack.
+    """
     if isinstance(schema, Mapping):
-        named = schema.get("patternProperties")
-        if isinstance(named, Mapping):
-            yield from (key for key in named if isinstance(key, str))
-        for value in schema.values():
-            yield from _find_patterns(value)
-    elif isinstance(schema, list | tuple):
-        for value in schema:
-            yield from _find_patterns(value)
+        result = {name: _spell_out(value, keys, budget) for name, value in schema.items()}
+        patterns = schema.get("patternProperties")
+        if isinstance(patterns, Mapping):
+            spelled: dict[str, Json] = {}
+            for index, (pattern, subschema) in enumerate(patterns.items()):
+                matching = "|".join(re.escape(key) for key in keys if budget.search(pattern, key))
+                expression = rf"\A(?:{matching})\Z" if matching else r"\A(?!)"
+                # The comment keeps patterns apart that match the same keys.
+                spelled[f"{expression}(?#{index})"] = _spell_out(subschema, keys, budget)
+            result["patternProperties"] = spelled
+        return result
+    return [_spell_out(item, keys, budget) for item in schema] if isinstance(schema, list) else schema
+
+
+def _uses(schema: Json, *keywords: str) -> bool:
+    text = json.dumps(schema, default=dict)
+    return all(f'"{keyword}"' in text for keyword in keywords)

@@ -6,7 +6,7 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_ftgate.grading.grades import GraderError, show
+from pytest_ftgate.grading.grades import GraderError, TooLargeError, show
 from pytest_ftgate.grading.limits import PATTERN_SECONDS
 
 if TYPE_CHECKING:
@@ -24,17 +24,25 @@ def compile_pattern(pattern: str, ignore_case: bool = False) -> regex.Pattern[st
         raise GraderError(f"{show(pattern)} is no valid regular expression: {error}") from None
 
 
+_MANY_SEARCHES = 500
+
+
 class PatternBudget:
     """Time for all searches of one grade, in seconds."""
 
     def __init__(self, seconds: float = PATTERN_SECONDS) -> None:
         self.seconds = self.left = seconds
+        self.searches = 0
 
     def reset(self) -> None:
-        self.left = self.seconds
+        self.left, self.searches = self.seconds, 0
 
     def search(self, pattern: str, text: str, *, ignore_case: bool = False, whole: bool = False) -> bool:
-        """Whether the pattern is found (or matches the whole text). Raises GraderError when time is up."""
+        """Whether the pattern is found (or matches the whole text).
+
+        When time is up: TooLargeError where many searches used it, otherwise GraderError.
+        """
+        self.searches += 1
         compiled = compile_pattern(pattern, ignore_case)
         if self.left <= 0:
             raise self._late(pattern)
@@ -48,7 +56,9 @@ class PatternBudget:
         finally:
             self.left -= time.perf_counter() - started
 
-    def _late(self, pattern: str) -> GraderError:
+    def _late(self, pattern: str) -> Exception:
+        if self.searches > _MANY_SEARCHES:
+            return TooLargeError(f"{self.searches} texts to search take more than {self.seconds:g} s")
         return GraderError(
             f"the pattern {show(pattern)} was cut off after {self.seconds:g} s; "
             "it backtracks too much: simplify it"

@@ -8,7 +8,7 @@ from pytest_ftgate.loading.graders import FUNCTION_OPTIONS, check_function
 from pytest_ftgate.loading.names import check_name
 from pytest_ftgate.loading.option_files import FILE_OPTIONS, read_option_files
 from pytest_ftgate.loading.places import Place
-from pytest_ftgate.loading.prompts import read_prompt
+from pytest_ftgate.loading.prompts import check_prompt_template, read_prompt
 from pytest_ftgate.loading.reading import Reading
 from pytest_ftgate.loading.validation import check_options
 from pytest_ftgate.loading.wording import quote, say_unknown, say_wrong_type
@@ -100,6 +100,8 @@ def _read_options(kind: str, options: dict[str, Json], place: Place, reading: Re
     checked = found if is_good else {key: option for key, option in found.items() if key not in FILE_OPTIONS}
     declared = reading.registries.arms.get(kind).options
     check_options(checked, declared, f"option of {quote(kind)}", place, reading.problems, also=KEYS)
+    if isinstance(found.get("template"), str):
+        check_prompt_template(found["template"], place.at("template"), reading)
     for option in FUNCTION_OPTIONS:
         if option in declared and option in found:
             check_function(found[option], place.at(option), reading)

@@ -13,7 +13,7 @@ from pytest_ftgate.model.protocols import Grader
 
 _NOT = "not-"
 _FORMS = "a grader: `name`, `name: VALUE` or `name: {option: …}`"
-FUNCTION_OPTIONS = ("transform", "target")
+FUNCTION_OPTIONS = ("function", "transform", "target")
 """Options of any part whose value is the name of a registered python function."""
 
 
@@ -87,7 +87,7 @@ def _build(
             check_function(found[option], place.at(option), reading)
     if has_value:
         _check_grader_value(name, grader, value, value_place, reading)
-    elif name == "python":
+    elif name == "python" and "function" not in found:
         reading.problems.add(place, "`python` needs the name of a registered function: `python: my_grader`")
     if len(reading.problems) > before:
         return None

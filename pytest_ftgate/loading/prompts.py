@@ -48,7 +48,7 @@ def _read_forms(value: Json, place: Place, reading: Reading) -> tuple[Message, .
         if not value.strip():
             reading.problems.add(place, "must not be blank")
             return ()
-        _check_template(value, place, reading)
+        check_prompt_template(value, place, reading)
         return ({"role": "user", "content": value},)
     if not isinstance(value, list):
         reading.problems.add(place, say_wrong_type(_FORMS, value))
@@ -57,10 +57,10 @@ def _read_forms(value: Json, place: Place, reading: Reading) -> tuple[Message, .
     for index, message in enumerate(messages):
         content = message.get("content")
         if isinstance(content, str):
-            _check_template(content, place.at(index, "content"), reading)
+            check_prompt_template(content, place.at(index, "content"), reading)
         for number, part in enumerate(content if isinstance(content, list) else ()):
             if isinstance(part, dict) and isinstance(part.get("text"), str):
-                _check_template(part["text"], place.at(index, "content", number, "text"), reading)
+                check_prompt_template(part["text"], place.at(index, "content", number, "text"), reading)
     return messages
 
 
@@ -102,7 +102,8 @@ def _check_message(message: Json, place: Place, reading: Reading) -> None:
         add(place.at("content"), say_wrong_type("a text or a list of content parts", content))
 
 
-def _check_template(text: str, place: Place, reading: Reading) -> None:
+def check_prompt_template(text: str, place: Place, reading: Reading) -> None:
+    """A problem where a text that becomes part of a prompt is no template, or names `expected`."""
     problem = find_template_problem(text, sees_expected=False)
     if problem is not None:
         line, what = problem

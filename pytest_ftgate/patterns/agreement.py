@@ -23,7 +23,7 @@ DOMINANT = 0.8
 MIN_CASES = 3
 """Distinct cases without which nothing is said to repeat from case to case."""
 
-MAX_PAIRS = 4_000
+MAX_PAIRS = 2_000
 """Pairs that the permutations look at: more would cost time and no longer change a decision."""
 
 

@@ -54,7 +54,10 @@ def find_patterns(
 
 
 def _choose(assessments: Iterable[Assessment], survey: Survey) -> list[Assessment]:
-    """What is listed: all confirmed candidates, and the most frequent others that add something."""
+    """What is listed: all confirmed candidates, and the most frequent others that add something.
+
+    Those that could not be assessed go before those that are refuted: the verdict hangs on them.
+    """
     ranked = sorted(
         (one for one in assessments if not one.is_covered),
         key=lambda one: (
@@ -63,7 +66,8 @@ def _choose(assessments: Iterable[Assessment], survey: Survey) -> list[Assessmen
             one.candidate.signature,
         ),
     )
-    others = [one for one in ranked if not one.reproducible][:MAX_LISTED]
+    others = [one for one in ranked if not one.reproducible]
+    others = sorted(others, key=lambda one: one.reproducible is not None)[:MAX_LISTED]
     kept = {id(one) for one in others}
     return [one for one in ranked if one.reproducible or id(one) in kept]
 

@@ -18,7 +18,7 @@ from pytest_ftgate.patterns.agreement import (
     measure_cross_agreement,
 )
 from pytest_ftgate.patterns.mining import LEVELS, Candidate, Failing, Hits, count_hits
-from pytest_ftgate.patterns.signature import needs_agreement
+from pytest_ftgate.patterns.signature import is_within, needs_agreement
 from pytest_ftgate.patterns.survey import Survey
 
 MIN_CASES = 3
@@ -129,7 +129,8 @@ def _assess(tested: _Tested, survey: Survey, confirmed: set[str]) -> Assessment:
         return replace(unknown, reproducible=False, why_not=weakness)
     trials: Sequence[Failing] = candidate.trials
     hits: Hits = candidate.hits
-    rest = [trial for trial in trials if trial.names.isdisjoint(confirmed)]
+    members = {name for name in confirmed if is_within(name, candidate.signature)}
+    rest = [trial for trial in trials if trial.names.isdisjoint(members)]
     if len(rest) < len(trials):
         trials, hits = rest, count_hits(rest, survey.arms)
         if _find_weakness(hits, _find_worst_p(hits, survey) * tested.multiplier, survey):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import lru_cache
 from hashlib import sha256
 from typing import Literal, TypeAlias
@@ -24,7 +23,6 @@ MAX_PART = 80
 
 _CONFUSION = "label:confusion:"
 _INDEX = re.compile(r"/\d+(?=/|:|$)")
-_INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
 def normalise(signature: str) -> str:
@@ -67,9 +65,7 @@ def _clean(part: str) -> str:
 
 
 def _show(char: str) -> str:
-    if unicodedata.category(char) not in _INVISIBLE:
-        return char
-    return char.encode("unicode_escape").decode("ascii")
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
 
 @lru_cache(maxsize=16_384)
@@ -101,12 +97,13 @@ def is_within(leaf: str, name: str) -> bool:
 def needs_agreement(signature: str, level: Level) -> bool:
     """Whether it is a pattern only where the wrong answer itself repeats.
 
-    So it is for `label` and `value` as families, and for values without a place in the output
-    (`value:text`): "the answer is wrong" alone says nothing specific.
+    So it is for `label` and `value` as families, and for values that name no place inside the output
+    (`value:text`, `value:/`): "the answer is wrong" alone says nothing specific.
     """
     if level == "family":
         return signature in ("label", "value")
-    return signature.startswith("value:") and not signature.startswith("value:/")
+    has_place = signature.startswith("value:/") and signature != "value:/"
+    return signature.startswith("value:") and not has_place
 
 
 def find_answer(signature: str, output: str) -> str:

@@ -23,12 +23,8 @@ def find_exact_leaks(shots: Sequence[str], cases: Sequence[str]) -> list[Leak]:
     places: dict[str, list[int]] = defaultdict(list)
     for index, text in enumerate(cases):
         places[normalise(text)].append(index)
-    return [
-        (shot, case)
-        for shot, text in enumerate(shots)
-        if normalise(text)
-        for case in places.get(normalise(text), ())
-    ]
+    places.pop("", None)
+    return [(shot, case) for shot, text in enumerate(shots) for case in places.get(normalise(text), ())]
 
 
 def find_near_leaks(shots: Sequence[str], cases: Sequence[str]) -> list[Leak]:

@@ -6,7 +6,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from pytest_ftgate.model.evalset import Case, Json, Message
@@ -18,7 +17,6 @@ CHARS_PER_TOKEN = 4
 _WORD = re.compile(r"\w+")
 
 
-@lru_cache(maxsize=65_536)
 def normalise(text: str) -> str:
     """NFKC, case folded, white space collapsed."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

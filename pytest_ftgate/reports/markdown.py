@@ -58,7 +58,7 @@ def escape_text(text: str) -> str:
 
 def escape_code(text: str, *, in_table: bool = False) -> str:
     """A code span that its text cannot close."""
-    text = show_text(text, unicode=True).replace("::", f":{_BREAK}:")
+    text = _break_commands(show_text(text, unicode=True))
     fence = "`" * (_longest_run(text) + 1)
     if in_table:
         text = text.replace("|", "\\|")
@@ -70,13 +70,17 @@ def fence_text(text: str) -> str:
     """A fenced block of one raw text, each of its lines made visible and kept from being a command."""
     shown = text[:_MAX_OUTPUT]
     rest = len(text) - len(shown)
-    lines = [show_text(line, unicode=True).replace("::", f":{_BREAK}:") for line in shown.split("\n")]
-    lines = [line.replace("##[", f"##{_BREAK}[") for line in lines]
+    lines = [_break_commands(show_text(line, unicode=True)) for line in shown.split("\n")]
     if rest > 0:
         lines.append(f"... ({rest:,} more characters)")
     body = "\n".join(lines)
     fence = "`" * max(3, _longest_run(body) + 1)
     return f"{fence}text\n{body}\n{fence}"
+
+
+def _break_commands(text: str) -> str:
+    """Text in which a CI runner that prints the file finds no workflow command."""
+    return text.replace("::", f":{_BREAK}:").replace("##[", f"##{_BREAK}[")
 
 
 def _longest_run(text: str) -> int:
@@ -98,6 +102,7 @@ def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     yield f"**{title}**{also}: {escape_text(verdict['reason'])}"
     size = f"{format_count(entry['cases']['total'], 'case')} x {format_count(entry['repeats'], 'repeat')}"
     models = ", ".join(f"{role} {'/'.join(names)}" for role, names in entry["models"].items() if names)
+    models += "." if models else ""
     tied = "" if entry["tied_to_prompt"] else " Answers are not tied to this prompt."
     yield f"{size}. {escape_text(models)}{tied}".strip()
     yield _arms_table(entry["arms"])

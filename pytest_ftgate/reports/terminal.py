@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, quote_text, show_text
+from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, measure_width, quote_text, show_text
 from pytest_ftgate.reports.numbers import (
     format_count,
     format_money,
@@ -34,6 +34,7 @@ INDENT = "  "
 MIN_WIDTH = 40
 _TO_DO = frozenset(("incomplete", "not_ready", "fix_call", "improve_prompt", "add_context", "use_rag"))
 _TOP_PATTERNS, _MORE_PATTERNS = 3, 12
+_MIN_QUOTE, _MIN_INPUT = 8, 14
 _TOP_FINDINGS, _MORE_FINDINGS = 5, 50
 
 
@@ -49,7 +50,7 @@ def render_evalset(
     room = width - len(INDENT)
     lines = [*_render_title(entry, width, verbosity), "", *_wrap(_describe_verdict(entry), room)]
     if verbosity < 0:
-        lines += ["", *(render_gate_line(gate, width=room) for gate in entry["gates"])]
+        lines += ["", *(line for gate in entry["gates"] for line in _describe_gate(gate, room))]
     else:
         for block in _blocks(entry, room, verbosity, unicode):
             if block:
@@ -109,11 +110,20 @@ def _describe_verdict(entry: Mapping[str, Any]) -> str:
 def render_gate_line(gate: Mapping[str, Any], *, path: str = "", width: int = 78) -> str:
     """One gate: 'gate accuracy   61.2 % < 80 % (proven below)   XFAILED'."""
     name = f"{path}::gate::{gate['name']}" if path else f"gate {gate['name']}"
-    where = (
-        "" if (gate["arm"], gate["role"]) == ("as_is", "candidate") else f" [{gate['arm']} {gate['role']}]"
-    )
-    start, end = show_text(f"{name}{where}   "), f"   {str(gate['outcome']).upper()}"
+    start, end = show_text(f"{name}{_name_subject(gate)}   "), f"   {str(gate['outcome']).upper()}"
     return start + cut_text(show_text(gate["reason"]), max(10, width - len(start) - len(end))) + end
+
+
+def _describe_gate(gate: Mapping[str, Any], room: int) -> list[str]:
+    """One gate with the whole of its reason, wrapped."""
+    text = f"{str(gate['outcome']).upper()} gate {gate['name']}{_name_subject(gate)}: {gate['reason']}"
+    return _wrap(text, room, INDENT)
+
+
+def _name_subject(gate: Mapping[str, Any]) -> str:
+    """' [few_shot teacher]' where the gate judges another arm or role than the usual."""
+    usual = (gate["arm"], gate["role"]) == ("as_is", "candidate")
+    return "" if usual else f" [{gate['arm']} {gate['role']}]"
 
 
 def _describe_absent_arms(arms: Sequence[Mapping[str, Any]], room: int) -> list[str]:
@@ -177,25 +187,36 @@ def _render_pattern(pattern: Mapping[str, Any], room: int, verbosity: int, unico
     if pattern["hint"]:
         yield from (f"    {line}" for line in _wrap(f"hint: {pattern['hint']}", room - 4, "  "))
     if verbosity >= 1 and pattern["why_not"]:
-        yield from (f"    {line}" for line in _wrap(f"not confirmed: {pattern['why_not']}", room - 4, "  "))
+        doubt = "" if pattern["reproducible"] is None else "not confirmed: "
+        yield from (f"    {line}" for line in _wrap(f"{doubt}{pattern['why_not']}", room - 4, "  "))
 
 
 def _render_example(example: Mapping[str, Any], room: int, unicode: bool) -> str:
     """`tk-017  expected "refund"  got "charge"  "I was billed after ..."`, within the room."""
-    name = cut_text(show_text(example["case"]), 20)
-    left = room - 4 - len(name) - 2
-    parts = [name]
-    if example["expected"] is not None:
-        expected = quote_text(example["expected"], max(12, left // 3 - 9), unicode=unicode)
-        parts.append(f"expected {expected}")
-        left -= len(parts[-1]) + 2
-    asked = example["input"]
-    share = left - 4 if asked is None or left < 40 else left // 2 - 4
-    parts.append(f"got {quote_text(example['output'], max(8, share), unicode=unicode)}")
-    left -= len(parts[-1]) + 2
-    if asked is not None and left >= 12:
-        parts.append(quote_text(asked, left, unicode=unicode))
-    return "    " + "  ".join(parts)
+    name = cut_text(show_text(example["case"]), 24)
+    texts = [("expected ", example["expected"]), ("got ", example["output"]), ("", example["input"])]
+    parts = [(label, text) for label, text in texts if text is not None or label == "got "]
+    left = room - 4 - len(name) - sum(2 + len(label) for label, _ in parts)
+    wanted = [measure_width(quote_text(text, room, unicode=unicode)) for _, text in parts]
+    # What is left for the input may be too little to tell anything.
+    if len(parts) > 1 and not parts[-1][0] and left - sum(wanted[:-1]) < min(_MIN_INPUT, wanted[-1]):
+        parts, wanted = parts[:-1], wanted[:-1]
+        left += 2
+    rooms = _share_room(wanted, left)
+    shown = [
+        f"{label}{quote_text(text, size, unicode=unicode)}"
+        for (label, text), size in zip(parts, rooms, strict=True)
+    ]
+    return "    " + "  ".join([name, *shown])
+
+
+def _share_room(wanted: Sequence[int], room: int) -> list[int]:
+    """Columns for each text: what it wants, or an even share of what the shorter ones leave."""
+    sizes = [0] * len(wanted)
+    for rank, index in enumerate(sorted(range(len(wanted)), key=lambda index: wanted[index])):
+        sizes[index] = max(_MIN_QUOTE, min(wanted[index], room // (len(wanted) - rank)))
+        room -= sizes[index]
+    return sizes
 
 
 def _render_findings(findings: Sequence[Mapping[str, Any]], room: int, verbosity: int) -> list[str]:

@@ -7,12 +7,22 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_ftgate.decision.builtin import register
-from pytest_ftgate.model.evalset import ArmSpec, Case, DecisionSpec, Evalset, GateSpec, GraderSpec, ModelSpec
+from pytest_ftgate.model.evalset import (
+    ArmSpec,
+    Case,
+    DecisionSpec,
+    Evalset,
+    GateSpec,
+    GraderSpec,
+    Knowledge,
+    ModelSpec,
+)
 from pytest_ftgate.model.summary import (
     ArmPattern,
     ArmSummary,
     BarTest,
     Example,
+    Finding,
     Paired,
     Pattern,
     PatternSet,
@@ -164,8 +174,8 @@ def build_pattern(
         reproducible=reproducible,
         specific=share >= 0.5 if reproducible else None,
         examples=(
-            Example(case="tk-017", arm="as_is", role="candidate", repeat=1, output="charge", expected="refund",
-                    input="I was billed after I had cancelled the subscription in May"),
+            Example(case="tk-017", arm="as_is", role="candidate", repeat=1, output="charge",
+                    expected="refund", input="I was billed after I had cancelled the subscription in May"),
         ),
     )  # fmt: skip
     return replace(base, **changes)
@@ -226,11 +236,14 @@ def justified() -> Summary:
 
 def worlds() -> Mapping[str, tuple[Evalset, Summary]]:
     """A world for each verdict; two for those with two ways to get there."""
-    from pytest_ftgate.model.summary import Finding
-
     evalset = build_evalset()
-    blocking = Finding(severity="error", what="2 few-shot examples are also cases", cases=("tk-001", "tk-002"),
-                       remedy="take them out of the examples", blocks=True)  # fmt: skip
+    blocking = Finding(
+        severity="error",
+        what="2 few-shot examples are also cases",
+        cases=("tk-001", "tk-002"),
+        remedy="take them out of the examples",
+        blocks=True,
+    )
     in_context = (*all_arms(0.5, 0.55, 0.52, 0.92),)
     beaten = beats("context", "as_is", "few_shot", "structured")
     static = build_evalset(decision=decide_with(knowledge=_knowledge("never")))
@@ -257,7 +270,5 @@ def worlds() -> Mapping[str, tuple[Evalset, Summary]]:
     }
 
 
-def _knowledge(changes: str):
-    from pytest_ftgate.model.evalset import Knowledge
-
+def _knowledge(changes: str) -> Knowledge:
     return Knowledge(stated=True, changes=changes)

@@ -75,8 +75,15 @@ def test_without_a_figure_no_break_even_is_made_up(missing):
 
 
 def test_every_figure_can_be_overridden():
-    own = {"method": "qlora", "params_b": 3, "vram_gb": 11, "training_usd": [1, 2], "hours": 9, "setup_usd": 5,
-           "examples_wanted": 777}  # fmt: skip
+    own = {
+        "method": "qlora",
+        "params_b": 3,
+        "vram_gb": 11,
+        "training_usd": [1, 2],
+        "hours": 9,
+        "setup_usd": 5,
+        "examples_wanted": 777,
+    }
     plan = plan_of(fine_tune=own)
     assert (plan["vram_gb"], plan["training_usd"], plan["setup_usd"]) == ([11, 11], [1, 2], [5, 5])
     assert (plan["hours"], plan["examples"]["wanted"], plan["method"]) == (9, 777, "qlora")

@@ -34,7 +34,7 @@ GRADERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "label": ({"type": "string"}, {"labels": {"type": "array", "items": {"type": "string"}, "minItems": 1}}),
     "is-refusal": (None, {}),
     "max-length": ({"type": "integer", "minimum": 1}, {"unit": {"enum": ["characters", "words"]}}),
-    "python": ({"type": "string"}, {"transform": {"type": "string"}}),
+    "python": ({"type": "string"}, {"transform": {"type": "string"}, "function": {"type": "string"}}),
 }
 ARMS: dict[str, dict[str, Any]] = {
     "as_is": {},
@@ -42,7 +42,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "few_shot": {"examples": {"type": "array"}, "k": {"type": "integer", "minimum": 1}},
     "structured": {"response_format": {"type": "object"}},
     "repair": {},
-    "context": {"from": {"const": "case"}},
+    "context": {"from": {"const": "case"}, "template": {"type": "string"}},
 }
 GATES: dict[str, dict[str, Any]] = {
     "complete": {},

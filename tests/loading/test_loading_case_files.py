@@ -224,6 +224,7 @@ def test_any_bytes_are_cases_or_problems(load: Load, write: Any, name: str, cont
 
     write(f"evals/{name}", content)
     try:
-        assert load(refer(name)).cases
-    except EvalsetError as error:
-        assert error.problems
+        evalset = load(refer(name))
+    except EvalsetError:
+        return
+    assert evalset.cases

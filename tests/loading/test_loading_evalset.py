@@ -48,7 +48,8 @@ gates:
 decision: {min_cases: 60, knowledge: {changes: weekly, citations: true}, waive: {context: no documents}}
 economics: {calls_per_month: 300000, fine_tune: {method: lora, params_b: 8}}
 cases:
-  - {id: inv-001, input: "one", expected: {total: 12.5}, context: "c", tags: [eu], must_pass: true, vars: {x: 1}}
+  - {id: inv-001, input: "one", expected: {total: 12.5}, context: "c",
+     tags: [eu], must_pass: true, vars: {x: 1}}
   - {file: cases.jsonl}
 """
 
@@ -172,6 +173,7 @@ GRADERS = [
     ("is-json:", ("is-json", False, False, None, {})),
     ("contains-all: '{{ vars.terms }}'", ("contains-all", False, True, "{{ vars.terms }}", {})),
     ("contains: '{{ expected }}'", ("contains", False, True, "{{ expected }}", {})),
+    ("python: {function: is_polite}", ("python", False, False, None, {"function": "is_polite"})),
     ("python: is_polite", ("python", False, True, "is_polite", {})),
     ("python: {value: is_polite, transform: is_polite}",
      ("python", False, True, "is_polite", {"transform": "is_polite"})),
@@ -233,7 +235,7 @@ def test_messages_need_no_prompt_and_own_graders_no_others(load: Load) -> None:
 def test_ids(load: Load) -> None:
     evalset = load(
         "prompt: x\ngraders: [equals]\ncases:\n"
-        "  - {input: a}\n  - {input: a}\n  - {id: 7, input: a}\n  - {vars: {q: 1}}\n  - {id: é.b_c-1, input: b}\n"
+        "- {input: a}\n- {input: a}\n- {id: 7, input: a}\n- {vars: {q: 1}}\n- {id: é.b_c-1, input: b}\n"
     )
     first = evalset.cases[0].id
     assert [case.id for case in evalset.cases][1:3] == [f"{first}-2", "7"]

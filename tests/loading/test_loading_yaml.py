@@ -1,4 +1,5 @@
 """YAML text → JSON values, lines, and what is refused."""
+# ruff: noqa: E501 (tables)
 
 from __future__ import annotations
 
@@ -178,7 +179,7 @@ BAD_JSON = [
 
 @pytest.mark.parametrize(("text", "problem"), BAD_JSON)
 def test_json_refused(text: str, problem: str) -> None:
-    with pytest.raises(JsonTextError, match=".") as caught:
+    with pytest.raises(JsonTextError) as caught:
         parse_json(text)
     assert problem in str(caught.value)
 

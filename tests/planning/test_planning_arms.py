@@ -116,9 +116,11 @@ def test_shots_with_objects_and_messages() -> None:
         {"pay": {"sum": [3, 4], "note": ["a", ""]}},
     ],
 )
-def test_expected_tool_calls_are_shown_as_calls_with_their_answers(call: Any) -> None:
+@pytest.mark.parametrize("is_list", [True, False])
+def test_expected_tool_calls_are_shown_as_calls_with_their_answers(call: Any, is_list: bool) -> None:
+    expected = [call] if is_list else call
     evalset = make_evalset(
-        make_arm("few_shot", examples=[{"input": "pay 3", "expected": [call]}]),
+        make_arm("few_shot", examples=[{"input": "pay 3", "expected": expected}]),
         graders=[GraderSpec(name="tool-call")],
     )
     _, _, asked, answered, _ = trials_of(plan(evalset), "few_shot")[0].request.messages

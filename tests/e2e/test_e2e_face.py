@@ -1,0 +1,200 @@
+"""The pytest face: items, node ids, outcomes, selection, gates, JUnit."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+from e2e_world import World, make_cases, model_at
+from servers import Call, ChatServer, Reply
+
+
+def answer_by_key(wrong: set[str] = frozenset()) -> object:  # type: ignore[assignment]
+    def script(call: Call) -> str:
+        key = call.prompt.rsplit("key=", 1)[1][:4]
+        return f"no-{key}" if key in wrong else f"yes-{key}"
+
+    return script
+
+
+def simple(server: ChatServer, count: int = 6, **more: object) -> dict[str, object]:
+    return {
+        "models": model_at(server),
+        "prompt": "{{ input }}",
+        "graders": ["equals"],
+        "repeats": 2,
+        "cases": make_cases(count),
+        **more,
+    }
+
+
+def test_items_outcomes_and_node_ids(world: World) -> None:
+    with world.serve(answer_by_key(wrong={"c002"})) as server:
+        world.write("t", simple(server))
+        result = world.run("-v")
+    result.stdout.fnmatch_lines([
+        "*t.evalset.yaml::as_is::c000 PASSED*",
+        "*t.evalset.yaml::as_is::c002 MISSED*",
+        "*t.evalset.yaml::gate::accuracy PASSED*",
+    ])
+    assert "1 missed" in result.stdout.str()
+    assert result.ret == 0
+    assert server.count == 12
+    assert [r["case"] for r in world.records()][:4] == ["c000", "c000", "c001", "c001"]
+
+
+def test_junit_and_collect_only(world: World) -> None:
+    with world.serve(answer_by_key(wrong={"c002"})) as server:
+        world.write("t", simple(server))
+        collected = world.run("--collect-only", "-q")
+        assert server.count == 0
+        assert not (world.path / ".ftgate").exists()
+        result = world.run("--junitxml=j.xml")
+    assert "t.evalset.yaml::as_is::c005" in collected.stdout.str()
+    assert result.ret == 0
+    cases = {c.get("name"): c for c in ET.parse(world.path / "j.xml").iter("testcase")}
+    assert cases["c002"].find("skipped").get("message") == "2/2 failed: value:text"
+    assert "accuracy" in cases
+
+
+def test_must_pass_fails_the_build_and_lf_runs_it_again(world: World) -> None:
+    with world.serve(answer_by_key(wrong={"c002"})) as server:
+        evalset = simple(server)
+        evalset["cases"][2]["must_pass"] = True
+        world.write("t", evalset)
+        result = world.pytester.runpytest_inprocess("--ftgate")
+        assert result.ret == 1
+        result.stdout.fnmatch_lines(["*must_pass case 'c002'*2/2 failed*"])
+        again = world.pytester.runpytest_inprocess("--ftgate", "--lf")
+    again.stdout.fnmatch_lines(["*not evaluated: 1 of 6 *"])
+    assert world.verdict()["decision"] == "not_asked"
+
+
+def test_a_failed_gate_selects_its_whole_evalset(world: World) -> None:
+    with world.serve(answer_by_key(wrong={f"c{i:03d}" for i in range(5)})) as server:
+        world.write("t", simple(server))
+        first = world.pytester.runpytest_inprocess("--ftgate")
+        assert first.ret == 1
+        first.stdout.fnmatch_lines(["FAILED t.evalset.yaml::gate::accuracy*"])
+        pasted = world.run("t.evalset.yaml::gate::accuracy")
+        pasted.assert_outcomes(failed=1, passed=2)
+        rerun = world.pytester.runpytest_inprocess("--ftgate", "--lf")
+        assert world.entry()["verdict"]["decision"] != "not_asked"
+    assert rerun.ret == 1
+
+
+def test_selection_gives_no_verdict_and_only_selected_items_are_asked(world: World) -> None:
+    with world.serve(answer_by_key()) as server:
+        evalset = simple(server)
+        evalset["cases"][0]["tags"] = ["eu"]
+        world.write("t", evalset)
+        result = world.run("-k", "eu")
+    assert server.count == 2
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*1 of 6 * selected*"])
+    assert world.verdict()["decision"] == "not_asked"
+    assert {g["outcome"] for g in world.entry()["gates"]} == {"skipped"}
+
+
+def test_strict_fails_a_partial_selection(world: World) -> None:
+    with world.serve(answer_by_key()) as server:
+        world.write("t", simple(server, count=20))
+        result = world.run("-k", "c001", "--ftgate-strict")
+    assert result.ret == 1
+
+
+def test_x_stops_and_is_incomplete(world: World) -> None:
+    with world.serve(answer_by_key(wrong={"c002"})) as server:
+        evalset = simple(server)
+        evalset["cases"][2]["must_pass"] = True
+        world.write("t", evalset)
+        result = world.run("-x")
+    assert result.ret != 0
+    assert world.verdict()["decision"] == "incomplete"
+
+
+def test_unanswered_items(world: World) -> None:
+    def script(call: Call) -> Reply | str:
+        if "c001" in call.prompt:
+            return Reply(status=400, error="no such thing")
+        return answer_by_key()(call)  # type: ignore[operator]
+
+    with world.serve(script) as server:
+        world.write("t", simple(server))
+        result = world.run("-v")
+    result.stdout.fnmatch_lines(["*as_is::c001 UNANSWERED*", "*gate::complete*"])
+    assert result.ret == 1
+    assert world.verdict()["decision"] == "incomplete"
+
+
+def test_crashing_grader_is_an_error_of_ours(world: World) -> None:
+    world.pytester.makeconftest(
+        "def boom(*args, **kwargs):\n    raise RuntimeError('grader bug')\n"
+        "def pytest_ftgate_register_graders(registry, functions):\n    functions.register('boom', boom)\n"
+    )
+    with world.serve("x") as server:
+        evalset = simple(server, count=2)
+        evalset["graders"] = [{"python": "boom"}]
+        world.write("t", evalset)
+        result = world.run("-v")
+    result.stdout.fnmatch_lines(["*as_is::c000 ERROR*", "*grader bug*"])
+    assert result.ret == 1
+    assert {r["outcome"] for r in world.records()} == {"error"}
+
+
+def test_without_the_flag_nothing_happens(world: World) -> None:
+    world.write("t", {"prompt": "{{ input }}", "graders": ["equals"], "cases": make_cases(1)})
+    world.pytester.makepyfile("def test_it(): pass")
+    result = world.pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1)
+    assert sorted(p.name for p in world.path.iterdir() if p.name not in ("__pycache__",)) == [
+        "t.evalset.yaml",
+        "test_without_the_flag_nothing_happens.py",
+    ]
+
+
+def test_no_evalset_is_ordinary_pytest_with_one_warning(world: World) -> None:
+    world.pytester.makepyfile("def test_it(): pass")
+    result = world.run()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*warning: no evalset*"])
+    assert result.ret == 0
+
+
+def test_reruns_are_refused(world: World) -> None:
+    world.pytester.makeconftest("def pytest_addoption(parser):\n    parser.addoption('--reruns', type=int)\n")
+    with world.serve("x") as server:
+        world.write("t", simple(server))
+        result = world.run("--reruns", "2")
+    assert result.ret == 4
+    assert "--reruns would hide" in result.stdout.str() + result.stderr.str()
+    assert server.count == 0
+
+
+def test_stale_cassette_is_never_green(world: World) -> None:
+    with world.serve(answer_by_key()) as server:
+        world.write("t", simple(server))
+        assert world.run("--ftgate-record", "c.jsonl").ret == 0
+        world.write("t", simple(server, prompt="Changed: {{ input }}"))
+    replayed = world.run("--ftgate-replay", "c.jsonl")
+    assert replayed.ret == 1
+    assert world.verdict()["decision"] == "incomplete"
+    assert {r["signature"] for r in world.records()} == {"infra:stale"}
+
+
+def test_replay_gives_the_recorded_report(world: World) -> None:
+    with world.serve(answer_by_key(wrong={"c001"})) as server:
+        world.write("t", simple(server))
+        assert world.run("--ftgate-record", "c.jsonl").ret == 0
+        live = world.entry()
+        sent = server.count
+        assert world.run("--ftgate-replay", "c.jsonl").ret == 0
+        assert server.count == sent
+    assert comparable(world.entry()) == comparable(live)
+
+
+def comparable(entry: dict) -> dict:
+    """An evalset's report without timings and spending."""
+    dropped = {"latency_p50_s", "latency_p95_s", "cost_usd", "requests_sent", "spent", "settings_hash"}
+    if isinstance(entry, dict):
+        return {k: comparable(v) for k, v in entry.items() if k not in dropped}
+    return [comparable(v) for v in entry] if isinstance(entry, list) else entry  # type: ignore[return-value]
