@@ -14,7 +14,7 @@ from pytest_ftgate.execution.recorded_provider import ResponseRecorder
 from pytest_ftgate.grading.apply import judge_trial
 from pytest_ftgate.model.evalset import Case, ModelSpec
 from pytest_ftgate.model.record import Record
-from pytest_ftgate.model.response import Answer, Response, SchemaEnforced
+from pytest_ftgate.model.response import Answer, Failure, Response, SchemaEnforced
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedItem, Trial, TrialKey
 from pytest_ftgate.pipeline import is_proven_at_bar
@@ -26,17 +26,24 @@ IDENTICAL_CASES = 20
 
 PROBE_CASE = "ftgate-probe"
 
+UNSUPPORTED = Failure(
+    signature="infra:unsupported", message="does not apply: the vendor refuses its response format"
+)
+"""Recorded for the trials of an arm whose response format the vendor refuses: they are never asked."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemResult:
     """What an item came to. `dropped`: trials left out because repeats are identical.
 
-    `not_needed`: why the item's arm did not have to run; there are no records then.
+    `not_needed`: why the item's arm did not have to run; there are no records then. `unsupported`: it
+    could not, for the vendor refuses its response format.
     """
 
     records: tuple[Record, ...] = ()
     dropped: int = 0
     not_needed: str | None = None
+    unsupported: bool = False
 
 
 @dataclass(slots=True)
@@ -107,6 +114,8 @@ class Runner:
         if item.arm in run.not_needed:
             return ItemResult(not_needed=run.not_needed[item.arm])
         rung = run.rungs[item.arm, item.role]
+        if rung.enforced == "unsupported":
+            return self._leave_out(item)
         self._settle_repeats(rung)
         kept = self._kept_trials(rung, item)
         records = tuple(self._judge(run, rung, trial) for trial in kept)
@@ -134,7 +143,7 @@ class Runner:
         for rung in run.rungs.values():
             if rung.arm == arm:
                 rung.enforced = self._probe_schema(rung)
-                if run.together:
+                if run.together and rung.enforced != "unsupported":
                     self._submit(run, rung)
 
     def _why_not_needed(self, run: EvalsetRun, arm: str) -> str | None:
@@ -190,8 +199,11 @@ class Runner:
 
     def _probe_schema(self, rung: Rung) -> SchemaEnforced | None:
         trial = rung.items[0].trials[0]
-        if trial.request.response_format is None or self.settings.replay:
+        if trial.request.response_format is None:
             return None
+        if self.settings.replay:
+            self.engine.submit([trial])
+            return "unsupported" if _is_unsupported(self._answer(trial)) else None
         model = trial.request.model
         if model not in self._probes:
             self._probes[model] = self._run_probe(trial)
@@ -206,6 +218,12 @@ class Runner:
         refused = [a for _, a in answers if not isinstance(a, Response)]
         is_refused = any(a.signature in ("infra:bad_request", "call:param_dropped") for a in refused)
         return "unsupported" if is_refused else "unverified"
+
+    def _leave_out(self, item: PlannedItem) -> ItemResult:
+        for trial in item.trials:
+            if self.recorder is not None and trial.source_arm is None:
+                self.recorder.add(trial, UNSUPPORTED)
+        return ItemResult(not_needed=UNSUPPORTED.message, unsupported=True)
 
     # -- answers ------------------------------------------------------------------------------
 
@@ -239,6 +257,10 @@ def _is_same(first: Answer, second: Answer) -> bool:
     return first.text == second.text and [(c.name, c.arguments) for c in first.tool_calls] == [
         (c.name, c.arguments) for c in second.tool_calls
     ]
+
+
+def _is_unsupported(answer: Answer) -> bool:
+    return isinstance(answer, Failure) and answer.signature == UNSUPPORTED.signature
 
 
 def _slim(record: Record) -> Record:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ftgate.errors import FtgateError
+from pytest_ftgate.errors import FtgateError, RecordedResponsesError, StorageError
+from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.glue.outcome import Status, judge_item
 from pytest_ftgate.model.evalset import Case
 from pytest_ftgate.model.record import Record
@@ -72,7 +73,7 @@ class CaseFailed(Exception):  # noqa: N818 - an outcome, not an error of ours
     """A `must_pass` case failed."""
 
 
-class GraderCrashed(FtgateError):
+class GraderCrashError(FtgateError):
     """A grader raised: an error of the evalset, never a failure of the model."""
 
 
@@ -97,7 +98,12 @@ class EvalsetItem(pytest.Item):
         return item
 
     def runtest(self) -> None:
-        self.result = self.file.session_state.finish(self)
+        try:
+            self.result = self.file.session_state.finish(self)
+        except (StorageError, RecordedResponsesError) as error:
+            # Going on would pay for answers that cannot be kept.
+            self.session.shouldfail = str(error)
+            raise
         if self.result.not_needed:
             self.status, self.reason = "not_needed", self.result.not_needed
             pytest.skip(self.reason)
@@ -106,14 +112,14 @@ class EvalsetItem(pytest.Item):
         if self.status == "failed":
             raise CaseFailed(self.reason)
         if self.status == "error":
-            raise GraderCrashed(self.reason)
+            raise GraderCrashError(self.reason)
         if self.status == "ungraded":
             pytest.skip(self.reason)
 
     def overrule(self, records: tuple[Record, ...]) -> None:
         """Let a plugin have the last word on the status."""
-        chosen = self.config.hook.pytest_ftgate_case_status(
-            config=self.config, case=self.case, records=records
+        chosen: Status | None = call_hook(
+            self.config, "pytest_ftgate_case_status", case=self.case, records=records
         )
         if chosen is not None:
             self.status = chosen

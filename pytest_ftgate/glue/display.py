@@ -60,18 +60,31 @@ def gate_reports(line: GateLine) -> list[pytest.TestReport]:
         longrepr = f"gate {gate.name}: {gate.reason}"
     elif gate.outcome == "skipped":
         longrepr = (path, (lineno or 0) + 1, f"gate {gate.name}: {gate.reason}")
-    call = _report(line, "call", outcome, longrepr)
+    call = _report(line.nodeid, line.location, "call", outcome, longrepr)
     if gate.outcome == "xfailed":
         call.wasxfail = gate.reason
-    return [call, _report(line, "teardown", "passed", None)]
+    return [call, _report(line.nodeid, line.location, "teardown", "passed", None)]
+
+
+def problem_reports(text: str) -> list[pytest.TestReport]:
+    """The reports of something that failed beside the items: a plugin's hook, a file to write."""
+    location = ("ftgate", None, "ftgate::run")
+    return [
+        _report("ftgate::run", location, "call", "failed", text),
+        _report("ftgate::run", location, "teardown", "passed", None),
+    ]
 
 
 def _report(
-    line: GateLine, when: str, outcome: str, longrepr: str | tuple[str, int, str] | None
+    nodeid: str,
+    location: tuple[str, int | None, str],
+    when: str,
+    outcome: str,
+    longrepr: str | tuple[str, int, str] | None,
 ) -> pytest.TestReport:
     return pytest.TestReport(
-        nodeid=line.nodeid,
-        location=line.location,
+        nodeid=nodeid,
+        location=location,
         keywords={},
         outcome=outcome,  # type: ignore[arg-type]
         longrepr=longrepr,

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
-from pytest_ftgate.glue.display import GateLine, gate_reports
+from pytest_ftgate.errors import FtgateError
+from pytest_ftgate.glue.display import GateLine, gate_reports, problem_reports
+from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.glue.ledger import Ledger
 from pytest_ftgate.glue.output import RunOutput
 from pytest_ftgate.glue.payload import detach
+from pytest_ftgate.glue.preflight import check_run
 from pytest_ftgate.glue.session import FtgateSession
 from pytest_ftgate.glue.xdist import XdistController
 from pytest_ftgate.model.record import Record
@@ -29,8 +32,12 @@ class GatePlugin:
         self.state, self.xdist = state, xdist
         self.ledger = Ledger()
         self.output = RunOutput(state)
+        if xdist is not None:
+            # The scheduler hands out items only after every worker has collected.
+            xdist.on_collected = self.check_distributed
         self.entries: list[tuple[Plan, Summary, Judgement]] = []
         self.is_decided = False
+        self.shown = 0
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -39,15 +46,26 @@ class GatePlugin:
         if payload is not None and self.ledger.book(payload):
             self.output.log(payload.records)
             for record in payload.records:
-                self.state.config.hook.pytest_ftgate_record_finished(config=self.state.config, record=record)
+                self.tell("pytest_ftgate_record_finished", record=record)
+
+    def tell(self, hook: str, **what: object) -> None:
+        """Call an observer; one that raises costs no record and no verdict, but fails the build."""
+        try:
+            call_hook(self.state.config, hook, **what)
+        except FtgateError as error:
+            self.state.add_problem(str(error))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """After the last item: summaries, verdicts, gates and reports."""
         # The gates to come are counted now: progress would pass 100 % otherwise.
         session.testscollected += sum(len(self.state.plans[p].evalset.gates) for p in self.state.selected)
+        if self.state.selected and will_run(session):
+            check_run(self.state, self.output)
         try:
             result = yield
+        except pytest.UsageError:
+            raise
         except BaseException as error:
             self.finish(session, stop=_why(error))
             raise
@@ -62,11 +80,27 @@ class GatePlugin:
         for path, items in self.selected().items():
             plan = self.state.plans[path]
             self.entries.append(self.decide(plan, items, stop))
-        if not self.entries:
-            return
-        for plan, _, judgement in self.entries:
-            show_gates(session, plan, judgement.gates)
-        self.output.write(self.entries, {p.evalset.name: self.records(p) for p, _, _ in self.entries})
+        if self.entries:
+            for plan, _, judgement in self.entries:
+                show_gates(session, plan, judgement.gates)
+            self.output.write(self.entries, {p.evalset.name: self.records(p) for p, _, _ in self.entries})
+        for problem in self.state.problems:
+            show_reports(session, problem_reports(problem))
+        self.shown = len(self.state.problems)
+
+    def check_distributed(self) -> None:
+        """What `check_run` looks at, once it is known which evalsets the workers have."""
+        if not self.state.config.option.collectonly:
+            self.selected()
+            check_run(self.state, self.output)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Bring the recordings of workers together, now that they have ended."""
+        if self.state.is_distributed:
+            self.state.close()
+        if self.state.problems[self.shown :]:
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def selected(self) -> dict[str, list[PlannedItem]]:
         """Selected items by evalset path; under xdist, from what the workers collected."""
@@ -87,22 +121,34 @@ class GatePlugin:
         self, plan: Plan, items: Sequence[PlannedItem], stop: str | None
     ) -> tuple[Plan, Summary, Judgement]:
         """Summary, verdict and gates of one evalset; tells the observers."""
-        config, hook = self.state.config, self.state.config.hook
         summary, judgement = judge(
             plan,
             self.records(plan),
             self.ledger.facts(plan, items, stop),
             settings=self.state.settings,
             registries=self.state.registries,
-            override=lambda s: hook.pytest_ftgate_decide(config=config, summary=s, baseline=None),
+            override=self.override,
         )
         judgement = fail_closed(judgement)
-        hook.pytest_ftgate_verdict_reached(config=config, verdict=judgement.verdict, summary=summary)
+        self.tell("pytest_ftgate_verdict_reached", verdict=judgement.verdict, summary=summary)
         return plan, summary, judgement
+
+    def override(self, summary: Summary) -> Judgement | None:
+        """A plugin's own decision, if one makes any."""
+        try:
+            chosen: Judgement | None = call_hook(
+                self.state.config, "pytest_ftgate_decide", summary=summary, baseline=None
+            )
+        except FtgateError as error:
+            self.state.add_problem(str(error))
+            return None
+        return chosen
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """One section per evalset, after pytest's own."""
         self.output.show(terminalreporter, has_evalsets=bool(self.entries))
+        for problem in self.state.problems[self.shown :]:
+            terminalreporter.write_line(f"ftgate: {problem}", red=True)
 
 
 def fail_closed(judgement: Judgement) -> Judgement:
@@ -119,10 +165,22 @@ def fail_closed(judgement: Judgement) -> Judgement:
 def show_gates(session: pytest.Session, plan: Plan, gates: Sequence[GateResult]) -> None:
     """Send one synthetic test report per gate through pytest's own hook."""
     for line in (GateLine(plan, gate) for gate in gates):
-        session.ihook.pytest_runtest_logstart(nodeid=line.nodeid, location=line.location)
-        for report in gate_reports(line):
-            session.ihook.pytest_runtest_logreport(report=report)
-        session.ihook.pytest_runtest_logfinish(nodeid=line.nodeid, location=line.location)
+        show_reports(session, gate_reports(line))
+
+
+def show_reports(session: pytest.Session, reports: Sequence[pytest.TestReport]) -> None:
+    """Let pytest treat the reports of one test as if it had run it."""
+    nodeid, location = reports[0].nodeid, reports[0].location
+    session.ihook.pytest_runtest_logstart(nodeid=nodeid, location=location)
+    for report in reports:
+        session.ihook.pytest_runtest_logreport(report=report)
+    session.ihook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+
+
+def will_run(session: pytest.Session) -> bool:
+    """Whether pytest is about to run items: not after errors of collection, not to list them only."""
+    option = session.config.option
+    return not option.collectonly and (not session.testsfailed or option.continue_on_collection_errors)
 
 
 def node_id(plan: Plan, item: PlannedItem) -> str:

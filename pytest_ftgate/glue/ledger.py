@@ -20,6 +20,7 @@ class Account:
     finished: set[tuple[str, str, str]] = field(default_factory=set)
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     not_needed: dict[str, str] = field(default_factory=dict)
+    unsupported: set[str] = field(default_factory=set)
 
 
 class Ledger:
@@ -40,6 +41,8 @@ class Ledger:
             account.dropped[payload.arm, payload.role] += payload.dropped
         if payload.not_needed:
             account.not_needed[payload.arm] = payload.not_needed
+        if payload.unsupported:
+            account.unsupported.add(payload.arm)
         return True
 
     def records(self, evalset: str) -> list[Record]:
@@ -56,6 +59,7 @@ class Ledger:
             partial=len(selected) < len(plan.items),
             dropped=dict(account.dropped),
             not_needed=dict(account.not_needed),
+            unsupported=frozenset(account.unsupported),
             missing=sum(len(item.trials) for item in lost),
             stop=stop,
             requests_sent=sum(r.attempts for r in account.records if not r.cached),

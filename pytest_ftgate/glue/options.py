@@ -103,7 +103,7 @@ OPTIONS = (
     Option(name="evidence", metavar="RULE", parse=_evidence,
            help="what decides a rate gate: estimate, prove-pass or prove-fail"),
     Option(name="strict", shape="switch",
-           help="gates need proof, fine_tune_justified and partial selections fail, recorded rows need a hash"),
+           help="gates need proof; fine_tune_justified, partial selections and unhashed recordings fail"),
     Option(name="dir", metavar="DIR", help="folder of runs and responses (default .ftgate)"),
     Option(name="api-hosts", shape="many", flag=False,
            help="further hosts that an evalset's api_base may send a vendor's key to"),

@@ -15,6 +15,7 @@ from typing import Any
 
 from pytest_ftgate import __version__
 from pytest_ftgate.errors import FtgateError, StorageError
+from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.glue.session import FtgateSession
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.summary import Summary
@@ -30,11 +31,10 @@ Entry = tuple[Plan, Summary, Judgement]
 
 
 class RunOutput:
-    """Writes as the run goes; nothing is created before the first record or verdict."""
+    """Writes as the run goes. What cannot be written is a problem of the session, never a traceback."""
 
     def __init__(self, state: FtgateSession) -> None:
         self.state = state
-        self.notices: list[str] = []
         self.report: dict[str, Any] | None = None
         self._folder: RunFolder | None = None
         self._log: RecordLog | None = None
@@ -42,10 +42,13 @@ class RunOutput:
 
     def log(self, records: Sequence[Record]) -> None:
         """Append records as they arrive, so that a killed run leaves them readable."""
-        if self._log is None:
-            self._log = RecordLog(self.folder.path / "records.jsonl", redact=self.state.redactor)
-        for record in records:
-            self._log.append(record)
+        try:
+            if self._log is None:
+                self._log = RecordLog(self.folder.path / "records.jsonl", redact=self.state.redactor)
+            for record in records:
+                self._log.append(record)
+        except StorageError as error:
+            self.state.add_problem(str(error))
 
     @property
     def folder(self) -> RunFolder:
@@ -61,14 +64,18 @@ class RunOutput:
         if self._log is not None:
             self._log.close()
         path = self.folder.path / "records.jsonl"
-        write_records(path, ordered, redact=self.state.redactor)
-        self.folder.write_json("report.json", self.report)
-        self.folder.mark_latest()
+        try:
+            write_records(path, ordered, redact=self.state.redactor)
+            self.folder.write_json("report.json", self.report)
+            self.folder.mark_latest()
+        except StorageError as error:
+            self.state.add_problem(str(error))
         for kind, target in self.state.settings.reports:
             try:
                 self.state.registries.reporters.get(kind).write(self.report, path, Path(target))
-            except (OSError, FtgateError) as error:
-                raise StorageError(f"--ftgate-report {kind}={target}: {error}") from error
+            except Exception as error:  # noqa: BLE001 - reporters are other people's code
+                said = str(error) if isinstance(error, FtgateError) else f"{type(error).__name__}: {error}"
+                self.state.add_problem(f"--ftgate-report {kind}={target} was not written: {said}")
 
     def header(self, entries: Sequence[Entry]) -> dict[str, Any]:
         """Settings in force, versions, revision and models; never a key."""
@@ -98,8 +105,21 @@ class RunOutput:
             "tied_to_prompt": all(s.tied_to_prompt for _, s, _ in entries),
             "distribution": "together" if self.state.together else "spread: every arm and repeat was run",
         }
-        self.state.config.hook.pytest_ftgate_update_header(config=self.state.config, header=header)
-        return json.loads(json.dumps(header))  # type: ignore[no-any-return]
+        return self.complete(header)
+
+    def complete(self, header: dict[str, Any]) -> dict[str, Any]:
+        """The header with what plugins add; without it where they fail."""
+        given = json.dumps(header)
+        try:
+            call_hook(self.state.config, "pytest_ftgate_update_header", header=header)
+            return json.loads(json.dumps(header))  # type: ignore[no-any-return]
+        except FtgateError as error:
+            self.state.add_problem(str(error))
+        except (TypeError, ValueError) as error:
+            self.state.add_problem(
+                f"the hook pytest_ftgate_update_header put no JSON into the header: {error}"
+            )
+        return json.loads(given)  # type: ignore[no-any-return]
 
     def show(self, terminal: Any, *, has_evalsets: bool) -> None:
         """The section of each evalset."""
@@ -116,8 +136,8 @@ class RunOutput:
             for line in render_evalset(entry, width=width, verbosity=verbosity):
                 terminal.write_line(line)
             terminal.write_line("")
-        for notice in self.notices:
-            terminal.write_line(f"ftgate: {notice}")
+        for notice in self.state.notices:
+            terminal.write_line(f"ftgate: {self.state.redactor.redact(notice)}")
         if verbosity >= 0:
             shown = os.path.relpath(self.folder.path, self.state.settings.rootdir)
             terminal.write_line(f"run folder: {shown}")

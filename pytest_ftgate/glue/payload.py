@@ -31,6 +31,7 @@ class Payload:
     records: tuple[Record, ...] = ()
     dropped: int = 0
     not_needed: str | None = None
+    unsupported: bool = False
 
 
 def attach(report: pytest.TestReport, payload: Payload) -> None:
@@ -45,6 +46,7 @@ def attach(report: pytest.TestReport, payload: Payload) -> None:
             "reason": payload.reason,
             "dropped": payload.dropped,
             "not_needed": payload.not_needed,
+            "unsupported": payload.unsupported,
         }
     )
     records = json.dumps([encode_record(record) for record in payload.records])

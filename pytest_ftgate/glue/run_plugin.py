@@ -61,8 +61,13 @@ class RunPlugin:
         return report
 
     def pytest_sessionfinish(self) -> None:
-        """Stop asking."""
+        """Stop asking; a worker leaves its messages for the controller."""
+        if self.state.is_distributed:
+            return
         self.state.close()
+        told = getattr(self.state.config, "workeroutput", None)
+        if told is not None:
+            told["ftgate_notices"], told["ftgate_problems"] = self.state.notices, self.state.problems
 
     def pytest_unconfigure(self) -> None:
         """Stop asking, where the session never started."""
@@ -87,6 +92,7 @@ def _finish_report(item: EvalsetItem, report: pytest.TestReport) -> None:
             records=item.result.records,
             dropped=item.result.dropped,
             not_needed=item.result.not_needed,
+            unsupported=item.result.unsupported,
         ),
     )
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.engine_setup import make_engine
-from pytest_ftgate.execution.recorded_provider import ResponseRecorder
+from pytest_ftgate.errors import EvalsetError, FtgateError
+from pytest_ftgate.execution.recorded_provider import ResponseRecorder, merge_parts
+from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.model.evalset import Location
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.settings import Settings
@@ -30,6 +31,8 @@ class FtgateSession:
     """Loads evalsets, and finishes items through a runner that is made when the first one runs.
 
     `worker`: the xdist worker's id, or None. `together`: this process runs whole evalsets.
+    `is_distributed`: this process hands items out and runs none. `notices` and `problems` are for the
+    user; a problem fails the build.
     """
 
     def __init__(
@@ -40,9 +43,12 @@ class FtgateSession:
         *,
         worker: str | None = None,
         together: bool = True,
+        is_distributed: bool = False,
     ) -> None:
         self.config, self.settings, self.registries = config, settings, registries
-        self.worker, self.together = worker, together
+        self.worker, self.together, self.is_distributed = worker, together, is_distributed
+        self.notices: list[str] = []
+        self.problems: list[str] = []
         self.redactor = Redactor(os.environ)
         self.plans: dict[str, Plan] = {}
         self.selected: dict[str, list[PlannedItem]] = {}
@@ -83,11 +89,23 @@ class FtgateSession:
     def close(self) -> None:
         """Stop the engine and finish the recording; safe to call twice."""
         runner, self._runner = self._runner, None
-        if runner is not None:
-            runner.engine.close()
         recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            recorder.close(self.trial_order())
+        try:
+            if runner is not None:
+                runner.engine.close()
+                self.notices += runner.engine.notices
+            if recorder is not None:
+                recorder.close(self.trial_order())
+            elif self.is_distributed and self.settings.record:
+                merge_parts(Path(self.settings.record), self.trial_order())
+        except FtgateError as error:
+            self.add_problem(str(error))
+
+    def add_problem(self, text: str) -> None:
+        """Keep what went wrong beside the items; the same once."""
+        text = self.redactor.redact(text)
+        if text not in self.problems:
+            self.problems.append(text)
 
     def trial_order(self) -> Iterator[TrialKey]:
         """All trials of all plans, in plan order."""
@@ -108,9 +126,7 @@ class FtgateSession:
         return runner
 
     def _resign(self, record: Record) -> str | None:
-        signature: str | None = self.config.hook.pytest_ftgate_failure_signature(
-            config=self.config, record=record
-        )
+        signature: str | None = call_hook(self.config, "pytest_ftgate_failure_signature", record=record)
         return signature
 
 

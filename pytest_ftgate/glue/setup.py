@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from pytest_ftgate import __version__
-from pytest_ftgate.errors import SettingsError
+from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.glue.builtins import BuiltinParts
 from pytest_ftgate.glue.collect import SUFFIXES
 from pytest_ftgate.glue.display import DisplayPlugin
 from pytest_ftgate.glue.gate_plugin import GatePlugin
+from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.glue.options import read_settings
 from pytest_ftgate.glue.run_plugin import RunPlugin
 from pytest_ftgate.glue.session import FtgateSession, divide_concurrency
@@ -33,12 +34,15 @@ def install(config: pytest.Config) -> None:
     registries = build_registries(config)
     check_reports(settings, registries)
     together = runs_together(config)
-    state = FtgateSession(config, settings, registries, worker=worker, together=together)
+    is_distributed = worker is None and is_controller(config)
+    state = FtgateSession(
+        config, settings, registries, worker=worker, together=together, is_distributed=is_distributed
+    )
     manager.register(DisplayPlugin(), "ftgate-display")
     manager.register(RunPlugin(state), "ftgate-run")
     if worker is not None:
         return
-    xdist = XdistController(config) if is_controller(config) else None
+    xdist = XdistController(config, state) if is_distributed else None
     if xdist is not None:
         manager.register(xdist, "ftgate-xdist")
     manager.register(GatePlugin(state, xdist), "ftgate-gates")
@@ -47,14 +51,14 @@ def install(config: pytest.Config) -> None:
 
 def build_registries(config: pytest.Config) -> Registries:
     """All parts, built-in and third-party."""
-    parts, hook = Registries(), config.hook
+    parts = Registries()
     try:
-        hook.pytest_ftgate_register_graders(config=config, registry=parts.graders, functions=parts.functions)
-        hook.pytest_ftgate_register_arms(config=config, registry=parts.arms)
-        hook.pytest_ftgate_register_gates(config=config, registry=parts.gates)
-        hook.pytest_ftgate_register_providers(config=config, registry=parts.providers)
-        hook.pytest_ftgate_register_reporters(config=config, registry=parts.reporters)
-    except SettingsError as error:
+        call_hook(config, "pytest_ftgate_register_graders", registry=parts.graders, functions=parts.functions)
+        call_hook(config, "pytest_ftgate_register_arms", registry=parts.arms)
+        call_hook(config, "pytest_ftgate_register_gates", registry=parts.gates)
+        call_hook(config, "pytest_ftgate_register_providers", registry=parts.providers)
+        call_hook(config, "pytest_ftgate_register_reporters", registry=parts.reporters)
+    except FtgateError as error:
         raise pytest.UsageError(f"ftgate: {error}") from None
     return parts
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pytest_ftgate.glue.collect import SUFFIXES
+from pytest_ftgate.glue.session import FtgateSession
 
 TOGETHER = ("loadfile",)
 """Distributions that keep an evalset (a file) on one worker."""
@@ -41,9 +43,10 @@ def runs_together(config: pytest.Config) -> bool:
 class XdistController:
     """Hooks that only xdist's controller calls."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
+    def __init__(self, config: pytest.Config, state: FtgateSession) -> None:
+        self.config, self.state = config, state
         self.ids: dict[str, None] = {}
+        self.on_collected: Callable[[], None] = lambda: None
         if config.getoption("dist") == "each":
             raise pytest.UsageError(
                 "--dist each would ask every model once a worker; use --dist loadfile with --ftgate"
@@ -58,4 +61,17 @@ class XdistController:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:  # noqa: ARG002
         """The controller collects nothing: what is planned is what the workers collected."""
+        is_first = not self.ids
         self.ids.update(dict.fromkeys(i for i in ids if i.split("::", 1)[0].endswith(SUFFIXES)))
+        if is_first and self.ids:
+            self.on_collected()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ARG002
+        """Take over what a worker has to tell."""
+        told = getattr(node, "workeroutput", None) or {}
+        self.state.notices += [
+            text for text in told.get("ftgate_notices", ()) if text not in self.state.notices
+        ]
+        for text in told.get("ftgate_problems", ()):
+            self.state.add_problem(text)

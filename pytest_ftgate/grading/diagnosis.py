@@ -76,6 +76,9 @@ def diagnose(text: str, strict: StrictJson) -> Diagnosis:
         return Diagnosis(kinds=(), value=strict.value, has_value=True, end=len(text))
     if strict.problem == "too_large" or len(text) > MAX_RELAXED_CHARS:
         return Diagnosis(kinds=("too_large",))
+    fenced = _read_fenced(text.strip())
+    if fenced is not None:
+        return Diagnosis(kinds=("fenced",), value=fenced.value, has_value=True, end=len(text))
     documents = _find_documents(text)
     if not documents:
         return _diagnose_scalar(text)
@@ -84,6 +87,18 @@ def diagnose(text: str, strict: StrictJson) -> Diagnosis:
         is_cut = text.count("[") + text.count("{") > text.count("]") + text.count("}")
         return Diagnosis(kinds=("unclosed",) if is_cut else ("too_deep",))
     return _diagnose_document(text, main, documents)
+
+
+def _read_fenced(stripped: str) -> StrictJson | None:
+    """The strict JSON that is all of a fenced block, or None."""
+    if not stripped.startswith(("`", "~~~")):
+        return None
+    inner = _FENCE_AFTER.sub("", stripped, count=1).rstrip("`~ \r\n\t")
+    for content in (inner, inner.partition("\n")[2]):
+        strict = parse_strict(content)
+        if strict.is_valid:
+            return strict
+    return None
 
 
 def _find_documents(text: str) -> list[Relaxed]:
@@ -168,12 +183,6 @@ def _diagnose_scalar(text: str) -> Diagnosis:
     if stripped in _SCALARS:
         kind, value = _SCALARS[stripped]
         return Diagnosis(kinds=(kind,), value=value, has_value=True, end=len(text))
-    if stripped.startswith(("`", "~~~")):
-        inner = _FENCE_AFTER.sub("", stripped, count=1).rstrip("`~ \r\n\t")
-        for content in (inner, inner.partition("\n")[2]):
-            strict = parse_strict(content)
-            if strict.is_valid:
-                return Diagnosis(kinds=("fenced",), value=strict.value, has_value=True, end=len(text))
     if len(stripped) > 1 and stripped[0] == stripped[-1] == "'" and "'" not in stripped[1:-1]:
         return Diagnosis(kinds=("single_quotes",), value=stripped[1:-1], has_value=True, end=len(text))
     if _OPEN_STRING.fullmatch(stripped):

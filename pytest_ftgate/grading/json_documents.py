@@ -25,6 +25,7 @@ from pytest_ftgate.model.protocols import GradeContext
 _OPTIONS: dict[str, Any] = {"schema": {"type": ["object", "boolean"]}}
 # How often, on the whole, a text may be read in search of a document.
 _MAX_SCANNED = 3
+_MIN_SCANNED = 20_000
 _MAX_FOUND = 50
 
 
@@ -137,7 +138,7 @@ def _find_values(parsed: TextOutput) -> list[Json]:
     if parsed.tolerant and parsed.diagnosis.has_value:
         found.append(parsed.diagnosis.value)
     position = 0
-    unread = _MAX_SCANNED * min(len(text), MAX_RELAXED_CHARS)
+    unread = _MAX_SCANNED * min(len(text), MAX_RELAXED_CHARS) + _MIN_SCANNED
     while unread > 0 and len(found) < _MAX_FOUND:
         starts = [start for mark in "[{" if (start := text.find(mark, position)) >= 0]
         if not starts:

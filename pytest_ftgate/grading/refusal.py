@@ -19,6 +19,7 @@ _CANNOT = (
     r"|am not comfortable|'m not comfortable|do not feel comfortable|don'?t feel comfortable"
     r"|am not going to|'m not going to|am prohibited|'m prohibited)"
 )
+_CANNOT = _CANNOT.replace(" ", r"\ ")
 _SORRY = r"(?:i'?m|i\ am)\ (?:very\ |really\ |truly\ |so\ )?(?:sorry|afraid)"
 _MODEL = r"(?:ai|artificial\ intelligence|large\ language\ model|language\ model|assistant)"
 _REFUSAL = re.compile(

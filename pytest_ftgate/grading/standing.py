@@ -27,7 +27,8 @@ def find_standing(text: str, expected: str) -> tuple[str, ...]:
         before, after = stripped[:position], stripped[position + len(expected) :]
         found = _judge(_strip_marks(before, at_end=True), _strip_marks(after, at_end=False))
         if found:
-            return found
+            # Nothing but quotes or emphasis around it counts as standing before it.
+            return ("format:prose_before",) if before and not before.strip(_QUOTES + "( ") else found
     return ()
 
 
@@ -39,8 +40,7 @@ def _judge(before: str, after: str) -> tuple[str, ...]:
     is_last = len(after) < 40 and _PLAIN_END.match(after) is not None
     is_first = not before.strip()
     if is_first and is_last:
-        # Only quotes or punctuation around it.
-        return ("format:prose_before",) if before else ("format:prose_after",)
+        return ("format:prose_after",)
     if is_last:
         return ("format:prose_before",) if _LEAD_END.search(before[-60:]) else ()
     if _SUFFIX_START.match(after) is None or len(after[:400].split()) < _MIN_PROSE_WORDS:

@@ -11,7 +11,8 @@ class RunFacts:
     """`selected` of `total` items were to run; `partial`: the rest was left out on purpose.
 
     `dropped`: (arm, role) → trials left out because repeats were seen to be identical.
-    `not_needed`: arm → reason, for arms the ladder did not have to climb to.
+    `not_needed`: arm → reason, for arms the ladder did not have to climb to. `unsupported`: those of them
+    that do not apply, for the vendor refuses their response format.
     `missing`: planned, selected and needed trials without a record. `stop`: why the run ended early.
     """
 
@@ -20,6 +21,7 @@ class RunFacts:
     partial: bool = False
     dropped: Mapping[tuple[str, str], int] = field(default_factory=dict)
     not_needed: Mapping[str, str] = field(default_factory=dict)
+    unsupported: frozenset[str] = frozenset()
     missing: int = 0
     stop: str | None = None
     requests_sent: int = 0

@@ -133,11 +133,13 @@ def _describe_absent_arms(arms: Sequence[Mapping[str, Any]], room: int) -> list[
         if arm["status"] in words:
             why = f": {arm['reason']}" if arm["reason"] else ""
             lines += _wrap(f"{words[arm['status']]}: {name_arm(arm)}{why}", room, "    ")
-    same = [name_arm(arm) for arm in arms if arm["status"] == "run" and arm["identical_repeats"]]
+    same = [arm for arm in arms if arm["status"] == "run" and arm["identical_repeats"]]
     if same:
+        dropped = sum(arm["repeats_dropped"] for arm in same)
+        left_out = f"{format_count(dropped, 'further trial')} left out, " if dropped else ""
         lines += _wrap(
-            f"Repeats of {', '.join(same)} are identical: they buy no evidence, "
-            "and recurrence across repeats is not assessed.",
+            f"Repeats of {', '.join(name_arm(arm) for arm in same)} are identical: they buy no evidence; "
+            f"{left_out}recurrence across repeats not assessed.",
             room,
         )
     return lines
@@ -169,11 +171,14 @@ def _title_others(others: Sequence[Mapping[str, Any]], room: int) -> list[str]:
 
 
 def _render_pattern(pattern: Mapping[str, Any], room: int, verbosity: int, unicode: bool) -> Iterator[str]:
-    rate = pattern["rate"]
+    rate, where = pattern["rate"], ""
+    worst = max(pattern["by_arm"], key=lambda under: under["rate"]["value"] or 0, default=None)
+    if not pattern["reproducible"] and worst is not None and len(pattern["by_arm"]) > 1:
+        # What an arm cures is told where it hurts, not under the arm that cured it.
+        rate, where = worst["rate"], f" under {worst['arm']}"
     interval = "" if rate["low"] is None else f" [{100 * rate['low']:.0f}..{100 * rate['high']:.0f}]"
-    facts = (
-        f"{format_percent(rate['value'], 0)} of trials{interval}  {format_count(pattern['cases'], 'case')}"
-    )
+    percent, cases = format_percent(rate["value"], 0), format_count(pattern["cases"], "case")
+    facts = f"{percent} of trials{where}{interval}  {cases}"
     if pattern["form"]:
         facts += f"  {pattern['form']}"
     signature = show_text(pattern["signature"])

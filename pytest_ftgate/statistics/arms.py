@@ -81,17 +81,20 @@ def summarise_arm(frame: ArmFrame, arm: PlannedArm, role: str, counts: Counts) -
 
 
 def summarise_idle_arm(frame: ArmFrame, arm: PlannedArm) -> ArmSummary:
-    """An arm that was not run, with the reason."""
-    reason = frame.facts.not_needed.get(arm.name)
-    is_left = arm.status == "run" and reason is not None
+    """An arm that was not run, with the reason; one that turned out not to apply is `skipped`."""
+    reason, status, enforced = arm.reason, arm.status, arm.schema_enforced
+    if arm.status == "run" and arm.name in frame.facts.not_needed:
+        reason, status = frame.facts.not_needed[arm.name], "not_run"
+    if arm.name in frame.facts.unsupported:
+        status, enforced = "skipped", "unsupported"
     return ArmSummary(
         arm=arm.name,
         role=CANDIDATE,
         kind=arm.kind,
         question=arm.question,
-        status="not_run" if is_left else arm.status,
-        reason=reason if reason is not None and is_left else arm.reason,
-        schema_enforced=arm.schema_enforced,
+        status=status,
+        reason=reason,
+        schema_enforced=enforced,
     )
 
 

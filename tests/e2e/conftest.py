@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import pkgutil
 
@@ -9,14 +10,29 @@ import pytest
 import pytest_ftgate
 from pytest_ftgate.execution.litellm_provider import load_litellm
 from e2e_world import World
+from servers import ChatServer
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _imported_once() -> None:
     """pytester forgets what an inner session imported; litellm alone costs seconds each time."""
-    load_litellm()
+    _ask_once()
     for module in pkgutil.walk_packages(pytest_ftgate.__path__, "pytest_ftgate."):
         importlib.import_module(module.name)
+
+
+def _ask_once() -> None:
+    # litellm imports a good part of itself at the first call, and another part at the first error.
+    with ChatServer("ok") as server:
+        litellm = load_litellm()
+        arguments = {"model": "openai/m", "api_base": server.base_url, "api_key": "not-needed"}
+        arguments["messages"] = [{"role": "user", "content": "hello"}]
+
+        async def ask() -> None:
+            await litellm.acompletion(**arguments)
+            await litellm.close_litellm_async_clients()
+
+        asyncio.run(ask())
 
 
 @pytest.fixture(autouse=True)

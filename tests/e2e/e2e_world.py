@@ -10,6 +10,10 @@ import pytest
 from servers import ChatServer, Script
 
 
+QUICK = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:hypothesispytest")
+"""Plugins that inner sessions can do without; hypothesis alone is imported anew for seconds."""
+
+
 class World:
     """A folder with evalsets in it, and what came of running them."""
 
@@ -30,7 +34,7 @@ class World:
 
     def run(self, *arguments: str, subprocess: bool = False) -> pytest.RunResult:
         """`pytest --ftgate …`; in this process unless xdist or a kill needs another one."""
-        arguments = ("--ftgate", "-p", "no:cacheprovider", "-p", "no:randomly", *arguments)
+        arguments = ("--ftgate", *QUICK, *arguments)
         if subprocess:
             return self.pytester.runpytest_subprocess(*arguments)
         return self.pytester.runpytest_inprocess(*arguments)

@@ -31,11 +31,13 @@ def test_items_outcomes_and_node_ids(world: World) -> None:
     with world.serve(answer_by_key(wrong={"c002"})) as server:
         world.write("t", simple(server))
         result = world.run("-v")
-    result.stdout.fnmatch_lines([
-        "*t.evalset.yaml::as_is::c000 PASSED*",
-        "*t.evalset.yaml::as_is::c002 MISSED*",
-        "*t.evalset.yaml::gate::accuracy PASSED*",
-    ])
+    result.stdout.fnmatch_lines(
+        [
+            "*t.evalset.yaml::as_is::c000 PASSED*",
+            "*t.evalset.yaml::as_is::c002 MISSED*",
+            "*t.evalset.yaml::gate::accuracy PASSED*",
+        ]
+    )
     assert "1 missed" in result.stdout.str()
     assert result.ret == 0
     assert server.count == 12
