@@ -9,7 +9,7 @@ from typing import Any
 from pytest_ftgate.grading.attribution import Cause, attribute, is_truncated
 from pytest_ftgate.grading.grades import GraderError
 from pytest_ftgate.grading.limits import MAX_OUTPUT_CHARS
-from pytest_ftgate.grading.parsed import TextOutput
+from pytest_ftgate.grading.parsed import TextOutput, read_output
 from pytest_ftgate.grading.signatures import clean
 from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec
 from pytest_ftgate.model.grade import KINDS, Grade, Outcome, is_format_failure, is_unanswered, kind_of
@@ -41,7 +41,7 @@ def judge_trial(
     """
     if isinstance(answer, Failure):
         return _record_failure(trial, answer, case, graders, registries)
-    parsed = TextOutput(answer.text, tolerant=trial.tolerant)
+    parsed = read_output(answer.text, tolerant=trial.tolerant, extract=trial.extract)
     grades = grade_answer(answer, parsed, case, graders, registries, evalset)
     outcome = _combine(grades)
     cause = attribute(trial, answer, parsed, grades) if outcome == "failed" else None
@@ -67,7 +67,7 @@ def find_format_problem(
 
     Only what a program could tell without knowing the expected value: never which answer is right.
     """
-    parsed = TextOutput(response.text, tolerant=trial.tolerant)
+    parsed = read_output(response.text, tolerant=trial.tolerant, extract=trial.extract)
     specs = [spec for spec in graders if not spec.negated and spec.name in registries.graders]
     formats = [spec for spec in specs if registries.graders.get(spec.name).is_format]
     if not formats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -59,3 +60,31 @@ class TextOutput:
         return JsonReading(
             value=found.value, has_value=found.has_value, signatures=found.signatures, reason=reason
         )
+
+
+def read_output(text: str | None, *, tolerant: bool, extract: str | None) -> TextOutput:
+    """The output that graders read: the whole answer, or the text at `extract` of a JSON answer.
+
+    An answer that is no such JSON is read whole: it then fails as what it is.
+    """
+    whole = TextOutput(text, tolerant=tolerant)
+    if extract is None:
+        return whole
+    reading = whole.read_json()
+    value, is_found = find_pointer(reading.value, extract)
+    if reading.signatures or not reading.has_value or not is_found:
+        return whole
+    return TextOutput(value if isinstance(value, str) else json.dumps(value), tolerant=tolerant)
+
+
+def find_pointer(value: Json, pointer: str) -> tuple[Json, bool]:
+    """The value at a JSON pointer (RFC 6901), and whether there is one."""
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isdecimal() and len(key) < 10 and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return None, False
+    return value, True
