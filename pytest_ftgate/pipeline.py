@@ -22,6 +22,7 @@ from pytest_ftgate.patterns.find import find_patterns
 from pytest_ftgate.planning.faults import find_faults as find_planning_faults
 from pytest_ftgate.planning.plan import build_plan
 from pytest_ftgate.registry import Registries
+from pytest_ftgate.statistics.breakdowns import explain_errors
 from pytest_ftgate.statistics.pattern_statistics import PATTERN_STATISTICS
 from pytest_ftgate.statistics.summarise import summarise
 
@@ -53,7 +54,7 @@ def summarise_run(
     """All numbers of an evalset, patterns included."""
     summary = summarise(plan, records, facts)
     patterns = find_patterns(plan, records, summary, PATTERN_STATISTICS)
-    return replace(summary, patterns=patterns, findings=(*summary.findings, *findings))
+    return replace(summary, patterns=patterns, findings=(*summary.findings, *explain_errors(records), *findings))
 
 
 def judge(

@@ -241,7 +241,13 @@ class Runner:
             self.recorder.add(trial, answer)
         case = run.cases[trial.key.case]
         record = judge_trial(
-            trial, answer, case, plan.graders[case.id], self.registries, evalset=plan.evalset
+            trial,
+            answer,
+            case,
+            plan.graders[case.id],
+            self.registries,
+            evalset=plan.evalset,
+            max_output_chars=self.settings.max_output_chars,
         )
         signature = self.resign(record) if self.resign and record.outcome == "failed" else None
         return replace(record, signature=signature) if signature else record

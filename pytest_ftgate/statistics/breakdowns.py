@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset
 from pytest_ftgate.model.record import Record
-from pytest_ftgate.model.summary import Rate
+from pytest_ftgate.model.summary import Finding, Rate
 from pytest_ftgate.statistics.intervals import Groups
 from pytest_ftgate.statistics.rates import measure_rate
 from pytest_ftgate.statistics.tallies import Counts
@@ -116,3 +116,23 @@ def count_infra_errors(records: Iterable[Record]) -> dict[str, int]:
         record.signature for record in records if record.is_unanswered and record.signature is not None
     )
     return dict(sorted(errors.items()))
+
+
+def explain_errors(records: Iterable[Record]) -> tuple[Finding, ...]:
+    """What the trials without an answer or without a grade were told, most frequent first.
+
+    One finding a signature, with the message of the first trial: it names the place and the remedy.
+    """
+    found: defaultdict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        if record.outcome == "error" and record.error:
+            found[record.signature or "error"].append(record)
+    ranked = sorted(found.items(), key=lambda entry: (-len(entry[1]), entry[0]))
+    return tuple(
+        Finding(
+            severity="error",
+            what=f"{signature}, {len(same):,} trial{'s' if len(same) != 1 else ''}: {same[0].error}",
+            cases=tuple(dict.fromkeys(record.key.case for record in same)),
+        )
+        for signature, same in ranked
+    )

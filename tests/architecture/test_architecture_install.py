@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMAS = ("evalset.schema.json", "record.schema.json", "report.schema.json")
+SCHEMAS = ("evalset", "record", "report")
 
 
 def run(*command: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -48,7 +48,7 @@ def test_wheel_carries_schemas_and_editable_install_finds_them(tmp_path: Path) -
         names = archive.namelist()
         archive.extractall(tmp_path / "site")
     for schema in SCHEMAS:
-        assert f"pytest_ftgate/schemas/{schema}" in names
+        assert f"pytest_ftgate/schemas/{schema}.schema.json" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     program = (
         "import json, pytest_ftgate.loading.schema_files as s;"

@@ -18,6 +18,8 @@ MODULES = sorted(
     ".".join(("pytest_ftgate", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
 )
+LAZY = {"pytest_ftgate.planning.sandbox"}
+"""Modules that subclass a heavy library's class, and are themselves imported inside functions only."""
 HEAVY = (
     "litellm",
     "yaml",
@@ -103,7 +105,7 @@ def test_every_module_can_be_imported_alone_and_is_light() -> None:
     # from which all modules of ours were removed again.
     program = (
         "import importlib, sys\n"
-        f"modules = {MODULES!r}\n"
+        f"modules = {[m for m in MODULES if m not in LAZY]!r}\n"
         f"heavy = {HEAVY!r}\n"
         "for module in modules:\n"
         "    for name in [n for n in sys.modules if n.split('.')[0] == 'pytest_ftgate']:\n"

@@ -7,10 +7,11 @@ import importlib
 import pkgutil
 
 import pytest
-import pytest_ftgate
-from pytest_ftgate.execution.litellm_provider import load_litellm
 from e2e_world import World
 from servers import ChatServer
+
+import pytest_ftgate
+from pytest_ftgate.execution.litellm_provider import load_litellm
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from servers import ChatServer, Script
 
-
 QUICK = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:hypothesispytest")
 """Plugins that inner sessions can do without; hypothesis alone is imported anew for seconds."""
 

@@ -299,8 +299,10 @@ def test_knowledge_in_the_context_reaches_the_bar(
 # -- question 3 -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answer", [stuck, wordy])
-def test_fine_tune_justified_by_a_family_that_survives_every_arm(world: World, answer: Answer) -> None:
+@pytest.mark.parametrize(("answer", "pattern"), [(stuck, "label"), (wordy, "label:confusion:*→charge")])
+def test_fine_tune_justified_by_a_pattern_that_survives_every_arm(
+    world: World, answer: Answer, pattern: str
+) -> None:
     """No bare label zero-shot, always the same wrong label few-shot and under a schema: ONE pattern."""
     wanted = evalset(50, arms=ARMS[1:], repeats=2)
     with world.serve(script(answer)) as server:
@@ -311,7 +313,7 @@ def test_fine_tune_justified_by_a_family_that_survives_every_arm(world: World, a
             "xfailed",
             "enforced",
         )
-        assert confirmed(world) == ["label"]
+        assert confirmed(world) == [pattern]
         assert world.verdict()["p"] < 0.04
         asked = server.count
         strict = world.run("--ftgate-strict")
