@@ -92,6 +92,15 @@ def host_of(address: str) -> str:
         return ""
 
 
+def host_and_port(address: str) -> str:
+    """The host of an address for messages, with the port where one is written; '' where it has none."""
+    try:
+        port = _split(address).port
+    except ValueError:
+        return ""
+    return f"{host_of(address)}:{port}" if port else host_of(address)
+
+
 def is_loopback(address: str) -> bool:
     """Whether the address is on this machine."""
     host = host_of(address)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_ftgate.errors import ProviderError
-from pytest_ftgate.execution.endpoints import base_url_of, environment_base_url, host_of, vendor_of
+from pytest_ftgate.execution.endpoints import base_url_of, environment_base_url, host_and_port, vendor_of
 from pytest_ftgate.execution.retry import parse_retry_after
 from pytest_ftgate.model.trial import Request
 
@@ -256,7 +256,7 @@ def _error_code(error: BaseException) -> str:
 def _describe(rule: Rule, fault: Fault, request: Request) -> str:
     vendor = vendor_of(request.model)
     base = base_url_of(request) or environment_base_url(vendor)
-    place = f"{request.model} at {host_of(base)}" if base else request.model
+    place = f"{request.model} at {host_and_port(base)}" if base else request.model
     status = f" ({fault.status})" if fault.answered and fault.status and "(" not in rule.what else ""
     remedy = f" {rule.remedy.format(key=key_name(vendor), vendor=vendor)}" if rule.remedy else ""
     said = _vendor_text(fault.text)

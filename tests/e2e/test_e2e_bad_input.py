@@ -9,55 +9,63 @@ import pytest
 from e2e_world import World, make_cases, model_at
 from servers import ChatServer, Reply, closed_port
 
-HEAD = "ftgate: 1\nname: t\nprompt: '{{ input }}'\ngraders: [equals]\n"
+HEAD = (
+    "ftgate: 1\nname: t\nmodels: {candidate: {model: openai/m}}\nprompt: '{{ input }}'\ngraders: [equals]\n"
+)
 CASES = "cases:\n  - {id: a, input: x, expected: y}\n"
 
 # What is written in t.evalset.yaml, what the message says of place, cause and remedy.
 BAD_FILES = {
-    "wrong-yaml": (HEAD + "cases: [\n", ["t.evalset.yaml:6", "YAML"]),
-    "tab": (HEAD + "cases:\n\t- {id: a}\n", ["t.evalset.yaml:6", "tab"]),
+    "wrong-yaml": (HEAD + "cases: [\n", ["t.evalset.yaml:7", "YAML"]),
+    "tab": (HEAD + "cases:\n\t- {id: a}\n", ["t.evalset.yaml:7", "tab"]),
     "not-a-mapping": ("- a\n- b\n", ["t.evalset.yaml:1", "mapping"]),
     "empty": ("", ["t.evalset.yaml", "empty"]),
     "unknown-key": (
         HEAD + "gradrs: [equals]\n" + CASES,
-        ["t.evalset.yaml:5", "/gradrs", "did you mean", "graders"],
+        ["t.evalset.yaml:6", "/gradrs", "Did you mean 'graders'?"],
     ),
     "unknown-grader": (
         HEAD.replace("equals", "equalz") + CASES,
-        ["t.evalset.yaml:4", "/graders/0", "equalz", "Did you mean 'equals'?"],
+        ["t.evalset.yaml:5", "/graders/0", "equalz", "Did you mean 'equals'?"],
     ),
-    "unknown-arm": (HEAD + "arms: [as_is, few_shots]\n" + CASES, ["t.evalset.yaml:5", "/arms/1", "few_shot"]),
+    "unknown-arm": (
+        HEAD + "arms: {few_shots: {}}\n" + CASES,
+        ["t.evalset.yaml:6", "/arms/few_shots", "Did you mean 'few_shot'?"],
+    ),
     "duplicate-id": (
         HEAD + CASES + "  - {id: a, input: z, expected: y}\n",
-        ["t.evalset.yaml:7", "/cases/1", "'a'", "t.evalset.yaml:6"],
+        ["t.evalset.yaml:8", "/cases/1", "'a'", "t.evalset.yaml:7"],
     ),
-    "duplicate-key": (HEAD + "name: u\n" + CASES, ["t.evalset.yaml:5", "name", "twice"]),
-    "missing-file": (HEAD + "cases: file:nowhere.jsonl\n", ["t.evalset.yaml:5", "/cases", "nowhere.jsonl"]),
+    "duplicate-key": (HEAD + "name: u\n" + CASES, ["t.evalset.yaml:6", "duplicate key 'name'", "line 2"]),
+    "missing-file": (
+        HEAD + "cases: [{file: nowhere.jsonl}]\n",
+        ["t.evalset.yaml:6", "/cases", "nowhere.jsonl"],
+    ),
     "missing-schema": (
-        HEAD.replace("[equals]", "[{is-json: 'file:none.json'}]") + CASES,
-        ["t.evalset.yaml:4", "/graders/0", "none.json"],
+        HEAD.replace("[equals]", "[{is-json: {schema: none.json}}]") + CASES,
+        ["t.evalset.yaml:5", "/graders/0", "none.json"],
     ),
     "wrong-schema": (
-        HEAD.replace("[equals]", "[{is-json: {type: objekt}}]") + CASES,
-        ["t.evalset.yaml:4", "/graders/0", "objekt"],
+        HEAD.replace("[equals]", "[{is-json: {schema: {type: objekt}}}]") + CASES,
+        ["t.evalset.yaml:5", "/graders/0", "objekt"],
     ),
-    "wrong-type": (HEAD + "repeats: many\n" + CASES, ["t.evalset.yaml:5", "/repeats", "many"]),
-    "no-cases": (HEAD + "cases: []\n", ["t.evalset.yaml:5", "/cases", "case"]),
+    "wrong-type": (HEAD + "repeats: many\n" + CASES, ["t.evalset.yaml:6", "/repeats", "many"]),
+    "no-cases": (HEAD + "cases: []\n", ["t.evalset.yaml:6", "/cases", "case"]),
     "no-case-key": (HEAD, ["t.evalset.yaml", "cases"]),
     "undefined-name": (
         HEAD.replace("{{ input }}", "{{ inptu }}") + CASES,
-        ["t.evalset.yaml:3", "inptu", "input"],
+        ["t.evalset.yaml:4", "inptu", "input"],
     ),
-    "bad-template": (HEAD.replace("{{ input }}", "{{ input ") + CASES, ["t.evalset.yaml:3", "/prompt"]),
+    "bad-template": (HEAD.replace("{{ input }}", "{{ input ") + CASES, ["t.evalset.yaml:4", "/prompt"]),
     "key-in-params": (
-        HEAD + "models: {candidate: {model: openai/m, params: {api_key: sk-1234567890abcdef1234}}}\n" + CASES,
-        ["t.evalset.yaml:5", "api_key", "environment"],
+        HEAD.replace("openai/m", "openai/m, params: {api_key: sk-1234567890abcdef1234}") + CASES,
+        ["t.evalset.yaml:3", "api_key", "environment"],
     ),
-    "nan-in-file": (HEAD + "bar: .nan\n" + CASES, ["t.evalset.yaml:5", "/bar"]),
-    "outside": (HEAD + "cases: file:../../../etc/passwd\n", ["t.evalset.yaml:5", "/cases", "rootdir"]),
+    "nan-in-file": (HEAD + "bar: .nan\n" + CASES, ["t.evalset.yaml:6", "/bar"]),
+    "outside": (HEAD + "cases: [{file: ../../../etc/passwd}]\n", ["t.evalset.yaml:6", "/cases", "rootdir"]),
     "impossible-gate": (
-        HEAD + "gates: {accuracy: {min: 0.99, evidence: prove-pass}}\n" + CASES,
-        ["t.evalset.yaml:5", "accuracy", "cases"],
+        HEAD + "bar: 0.99\ngates: {accuracy: {evidence: prove-pass}}\n" + CASES,
+        ["accuracy cannot pass", "Add "],
     ),
 }
 
@@ -81,13 +89,13 @@ def test_all_problems_of_several_files_at_once(world: World) -> None:
     (world.path / "u.evalset.yaml").write_text(HEAD.replace("name: t", "name: u") + "cases: []\n")
     result = world.run()
     assert result.ret == 2
-    for part in ("t.evalset.yaml: 2 problems", "t.evalset.yaml:5", "t.evalset.yaml:6", "u.evalset.yaml:5"):
+    for part in ("t.evalset.yaml: 2 problems", "t.evalset.yaml:6", "t.evalset.yaml:7", "u.evalset.yaml:6"):
         assert part in result.stdout.str()
     assert_clean(result)
 
 
 def test_a_bad_line_of_a_case_file(world: World) -> None:
-    (world.path / "t.evalset.yaml").write_text(HEAD + "cases: file:cases.jsonl\n")
+    (world.path / "t.evalset.yaml").write_text(HEAD + "cases: [{file: cases.jsonl}]\n")
     (world.path / "cases.jsonl").write_text('{"id": "a", "input": "x", "expected": "y"}\n{"id": "b", \n')
     result = world.run()
     assert result.ret == 2
@@ -151,7 +159,7 @@ def test_a_server_that_answers_html(world: World) -> None:
         world.write("t", simple(server))
         result = world.run("--ftgate-attempts", "1")
     assert result.ret == 1
-    assert said(result, "infra:bad_gateway", "api_base")
+    assert said(result, "infra:bad_gateway", "no chat completion", "check the address", "It works!")
     assert server.count == 4
     assert_incomplete(world, result)
 
@@ -184,14 +192,14 @@ HOSTILE_ANSWERS: dict[str, tuple[str, list[Any], str]] = {
     "ten-megabytes": ("x" * 10_000_000, ["is-json"], "format:not_json"),
     "ten-megabytes-of-json": (
         '{"a": "' + "x" * 10_000_000 + '"}',
-        [{"is-json": {"required": ["b"]}}],
+        [{"is-json": {"schema": {"required": ["b"]}}}],
         "schema:required:/b",
     ),
     "deep": ("[" * 1_000 + "]" * 1_000, ["is-json"], "format:too_deep"),
     "deeper": ('{"a":' * 100_000, ["is-json"], "format:"),
     "nan": ('{"a": NaN}', ["is-json"], "format:nan"),
-    "infinity": ('{"a": -Infinity}', [{"json-fields": {"a": 1}}], "format:"),
-    "huge-number": ('{"a": ' + "9" * 20_000 + "}", [{"json-fields": {"fields": ["a"]}}], ""),
+    "infinity": ('{"a": -Infinity}', ["json-fields"], "format:"),
+    "huge-number": ('{"a": ' + "9" * 20_000 + "}", ["json-fields"], ""),
     "nul": ("a\0b", ["equals"], "value:text"),
 }
 
