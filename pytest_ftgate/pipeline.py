@@ -11,7 +11,8 @@ from pytest_ftgate.decision.questions import decide
 from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.grading.faults import find_faults as find_grading_faults
 from pytest_ftgate.loading.evalset_file import load_evalset
-from pytest_ftgate.model.evalset import Location
+from pytest_ftgate.loading.lines import add_lines
+from pytest_ftgate.model.evalset import Evalset, Location
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.run import RunFacts
 from pytest_ftgate.model.settings import Settings
@@ -34,6 +35,13 @@ def load_plan(path: Path, settings: Settings, registries: Registries) -> Plan:
     evalset = load_evalset(
         path, Path(settings.rootdir), registries, allow_outside=settings.allow_outside_files
     )
+    try:
+        return _plan(evalset, settings, registries)
+    except EvalsetError as error:
+        raise add_lines(error, path) from None
+
+
+def _plan(evalset: Evalset, settings: Settings, registries: Registries) -> Plan:
     hopeless = infeasible_gates(evalset, evidence=settings.evidence, strict=settings.strict)
     if hopeless:
         raise EvalsetError(
@@ -54,7 +62,9 @@ def summarise_run(
     """All numbers of an evalset, patterns included."""
     summary = summarise(plan, records, facts)
     patterns = find_patterns(plan, records, summary, PATTERN_STATISTICS)
-    return replace(summary, patterns=patterns, findings=(*summary.findings, *explain_errors(records), *findings))
+    return replace(
+        summary, patterns=patterns, findings=(*summary.findings, *explain_errors(records), *findings)
+    )
 
 
 def judge(

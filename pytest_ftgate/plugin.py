@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
 from pytest_ftgate.glue.options import add_options, is_enabled
@@ -19,13 +21,14 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspec)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Under xdist keep each evalset on one worker, unless the user chose a distribution."""
     if is_enabled(config):
         from pytest_ftgate.glue.xdist import choose_distribution
 
         choose_distribution(config)
+    return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -80,9 +80,10 @@ class LitellmProvider:
             return
         self._is_used = False
         litellm = load_litellm()
-        await _end_log_worker()
+        # Connections first: whatever goes wrong with the log worker, none of them may stay open.
         await litellm.close_litellm_async_clients()
         litellm.in_memory_llm_clients_cache.flush_cache()
+        await _end_log_worker()
 
 
 def _load(request: Request) -> Any:

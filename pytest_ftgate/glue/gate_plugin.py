@@ -97,6 +97,7 @@ class GatePlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Bring the recordings of workers together, now that they have ended."""
+        self.output.close()
         if self.state.is_distributed:
             self.state.close()
         if self.state.problems[self.shown :]:

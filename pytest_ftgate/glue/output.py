@@ -50,6 +50,11 @@ class RunOutput:
         except StorageError as error:
             self.state.add_problem(str(error))
 
+    def close(self) -> None:
+        """Let go of the file of records, where the run ended before its verdicts."""
+        if self._log is not None:
+            self._log.close()
+
     @property
     def folder(self) -> RunFolder:
         if self._folder is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,8 +78,9 @@ class FtgateSession:
         return self.runner.finish(item.planned)
 
     def prefetch(self, item: EvalsetItem) -> None:
-        """Ask for an item that will run soon."""
-        self.runner.prefetch(item.planned)
+        """Ask for an item that will run soon. What fails here fails again where it is waited for."""
+        with suppress(FtgateError):
+            self.runner.prefetch(item.planned)
 
     @property
     def runner(self) -> Runner:

@@ -28,8 +28,18 @@ def worker_id(config: pytest.Config) -> str | None:
 
 
 def is_controller(config: pytest.Config) -> bool:
-    """Whether this process hands its items out to xdist workers."""
-    return config.pluginmanager.has_plugin("dsession")
+    """Whether this process hands its items out to xdist workers.
+
+    Told by the options: xdist registers its session only after every other plugin is configured.
+    """
+    option = config.option
+    return (
+        worker_id(config) is None
+        and config.pluginmanager.has_plugin("xdist")
+        and not option.collectonly
+        and option.dist != "no"
+        and bool(option.tx)
+    )
 
 
 def runs_together(config: pytest.Config) -> bool:

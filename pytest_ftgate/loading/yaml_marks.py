@@ -56,7 +56,8 @@ def parse_yaml(text: str, file: str, problems: Problems) -> Document | None:
         problems.add(Location(file=file, line=error.line, pointer=error.pointer), error.what)
         return None
     except yaml.YAMLError as error:
-        problems.add(Location(file=file, line=_find_line(error, text)), _explain(error))
+        line = _find_line(error, text)
+        problems.add(Location(file=file, line=line), _explain(error, text, line))
         return None
     return Document(file=file, value=builder.root, marks=builder.marks)
 
@@ -69,9 +70,11 @@ def _find_line(error: Any, text: str) -> int | None:
     return text.count("\n", 0, position) + 1 if isinstance(position, int) else None
 
 
-def _explain(error: Any) -> str:
+def _explain(error: Any, text: str, line: int | None) -> str:
     what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
-    if "\\t" in what or "\t" in what:
+    faulty = "" if line is None else (*text.splitlines()[line - 1 : line], "")[0]
+    is_indented_by_tab = "\t" in faulty[: len(faulty) - len(faulty.lstrip())]
+    if "\\t" in what or "\t" in what or is_indented_by_tab:
         what += "; indent with spaces, not with tabs"
     elif "mapping values are not allowed" in what:
         what += "; quote a text that contains `: `"

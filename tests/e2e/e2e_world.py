@@ -68,3 +68,16 @@ def make_cases(count: int, **more: Any) -> list[dict[str, Any]]:
         {"id": f"c{i:03d}", "input": f"key=c{i:03d}", "expected": f"yes-c{i:03d}", **more}
         for i in range(count)
     ]
+
+
+UNLIKE = frozenset((
+    "latency_p50_s", "latency_p95_s", "latency_s", "cost_usd", "requests_sent", "cached", "attempts", "answered_at",
+))  # fmt: skip
+"""What may differ between two runs of the same trials: time, money, and where an answer came from."""
+
+
+def comparable(value: Any) -> Any:
+    """An evalset's report or a list of records, without what may differ between equal runs."""
+    if isinstance(value, dict):
+        return {key: comparable(inner) for key, inner in value.items() if key not in UNLIKE}
+    return [comparable(inner) for inner in value] if isinstance(value, list) else value

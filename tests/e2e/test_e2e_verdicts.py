@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from e2e_world import World
+from jsonschema import Draft202012Validator
 from servers import Reply
 from verdict_world import (
     LABELS,
@@ -22,6 +25,8 @@ from verdict_world import (
     truth,
     wrong,
 )
+
+import pytest_ftgate
 
 ARMS = ("as_is", "few_shot", "structured")
 
@@ -45,7 +50,17 @@ def replay(
     return world.run("--ftgate-replay", "rows.jsonl")
 
 
+@cache
+def validator(kind: str) -> Draft202012Validator:
+    schemas = Path(pytest_ftgate.__file__).parents[1] / "schemas"
+    return Draft202012Validator(json.loads((schemas / f"{kind}.schema.json").read_text()))
+
+
 def decision(world: World) -> str:
+    """The verdict's name; the files that it stands in must be valid."""
+    validator("report").validate(world.report())
+    for record in world.records()[:50]:
+        validator("record").validate(record)
     return world.verdict()["decision"]
 
 
@@ -320,7 +335,6 @@ def test_fine_tune_justified_by_a_pattern_that_survives_every_arm(
     assert server.count == asked, "paid answers are not asked again"
     assert (decision(world), strict.ret) == ("fine_tune_justified", 1)
     assert gate(world)["outcome"] == "failed"
-    assert (world.path / "tickets.evalset.yaml").exists()
 
 
 def test_fine_tune_justified_still_fails_a_must_pass_case(world: World) -> None:
@@ -330,6 +344,30 @@ def test_fine_tune_justified_still_fails_a_must_pass_case(world: World) -> None:
     assert (decision(world), result.ret) == ("fine_tune_justified", 1)
     assert gate(world)["outcome"] == "xfailed"
     assert "not tied to this prompt" in world.verdict()["reason"]
+
+
+def test_fine_tune_justified_excuses_the_gates_that_the_pattern_explains_and_no_other(world: World) -> None:
+    """A lead-in before every third label, whatever the prompt: the format gate fails for that reason."""
+
+    def answer(arm: str, number: int, repeat: int) -> str:
+        return f"Label: {truth(number)}" if chance(arm, number, repeat) < 0.4 else truth(number)
+
+    wanted = evalset(50, arms=["few_shot"])
+    wanted["decision"] = {"knowledge": "none", "waive": {"structured": "the vendor has none"}}
+    wanted["gates"] = {"format_failures": {"max": 0.05}}
+    assert replay(world, answer, wanted, ("as_is", "few_shot")).ret == 0
+    assert decision(world) == "fine_tune_justified"
+    assert confirmed(world) == ["format:prose_before"]
+    assert {g["name"]: g["outcome"] for g in world.entry()["gates"]} == {
+        "complete": "passed",
+        "accuracy": "xfailed",
+        "format_failures": "xfailed",
+    }
+
+    wanted["gates"]["latency"] = {"p95_s": 1.0}
+    assert replay(world, answer, wanted, ("as_is", "few_shot")).ret == 1
+    assert decision(world) == "fine_tune_justified"
+    assert gate(world, "latency")["outcome"] == "failed"
 
 
 def test_partial_pattern_where_most_failures_are_something_else(world: World) -> None:
@@ -458,11 +496,12 @@ def test_an_unproven_schema_in_recorded_rows_counts_as_not_run(world: World) -> 
 
 
 def test_every_verdict_carries_the_sentence_the_arms_and_the_next_step(world: World) -> None:
-    replay(world, guessing, evalset(60, arms=ARMS[1:]))
+    result = replay(world, guessing, evalset(60, arms=ARMS[1:]))
     verdict = world.verdict()
     assert verdict["changes"]
     assert verdict["next_command"]
     assert verdict["closest_condition"]
     assert {a["arm"] for a in world.entry()["arms"]} == set(ARMS)
     assert all(p["examples"] for p in world.entry()["patterns"][:3])
-    json.dumps(world.entry(), allow_nan=False)
+    shown = result.stdout.str()
+    assert shown.index("NO PATTERN") < shown.index("few_shot") < shown.index("Next:")
