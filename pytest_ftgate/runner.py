@@ -215,8 +215,10 @@ class Runner:
         answers = [(probe, self.engine.wait(probe.trial.key)) for probe in probes]
         if all(isinstance(a, Response) and probe.is_satisfied(a.text or "") for probe, a in answers):
             return "enforced"
-        refused = [a for _, a in answers if not isinstance(a, Response)]
-        is_refused = any(a.signature in ("infra:bad_request", "call:param_dropped") for a in refused)
+        is_refused = all(
+            isinstance(a, Failure) and a.signature in ("infra:bad_request", "call:param_dropped")
+            for _, a in answers
+        )
         return "unsupported" if is_refused else "unverified"
 
     def _leave_out(self, item: PlannedItem) -> ItemResult:

@@ -49,7 +49,7 @@ class LitellmProvider:
 
     def __init__(self, api_hosts: Iterable[str] = ()) -> None:
         self._api_hosts = tuple(api_hosts)
-        self._is_used = False
+        self._session: Any = None
 
     async def complete(self, trial: Trial, request: Request, timeout_s: float) -> Response:
         """The model's answer; raises ProviderError. `trial` is not looked at."""
@@ -65,8 +65,10 @@ class LitellmProvider:
     async def send(self, request: Request, timeout_s: float) -> Response:
         """Like `complete`, for a request whose address is known to be safe."""
         litellm = _load(request)
-        self._is_used = True
+        if self._session is None:
+            self._session = _open_session()
         arguments = _arguments(request, timeout_s)
+        arguments["shared_session"] = self._session
         started = time.perf_counter()
         try:
             completion = await litellm.acompletion(**arguments)
@@ -76,14 +78,30 @@ class LitellmProvider:
 
     async def close(self) -> None:
         """Close litellm's connections and let its log worker end, so that nothing warns afterwards."""
-        if not self._is_used:
+        session, self._session = self._session, None
+        if session is None:
             return
-        self._is_used = False
-        litellm = load_litellm()
         # Connections first: whatever goes wrong with the log worker, none of them may stay open.
+        await session.close()
+        litellm = load_litellm()
         await litellm.close_litellm_async_clients()
         litellm.in_memory_llm_clients_cache.flush_cache()
         await _end_log_worker()
+
+
+def _open_session() -> Any:
+    """The session of all requests.
+
+    Left to itself litellm opens one per client; of two first requests at the same time one client is
+    forgotten, and nothing can close its connections any more.
+    """
+    import aiohttp
+
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60.0, ttl_dns_cache=300)
+    is_proxied = os.environ.get("AIOHTTP_TRUST_ENV", "").strip().lower() == "true"
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=is_proxied
+    )
 
 
 def _load(request: Request) -> Any:

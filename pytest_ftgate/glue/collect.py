@@ -44,7 +44,7 @@ class EvalsetFile(pytest.File):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
         if isinstance(excinfo.value, FtgateError):
-            return str(excinfo.value)
+            return self.session_state.redactor.redact(str(excinfo.value))
         return super().repr_failure(excinfo, *args)
 
 
@@ -134,7 +134,7 @@ class EvalsetItem(pytest.Item):
                 lines.append(f"  output: {record.output!r:.300}")
             return "\n".join(lines)
         if isinstance(excinfo.value, FtgateError):
-            return str(excinfo.value)
+            return self.file.session_state.redactor.redact(str(excinfo.value))
         return super().repr_failure(excinfo, *args)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:

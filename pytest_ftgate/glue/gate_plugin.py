@@ -79,7 +79,8 @@ class GatePlugin:
         self.is_decided = True
         for path, items in self.selected().items():
             plan = self.state.plans[path]
-            self.entries.append(self.decide(plan, items, stop))
+            crash = self.xdist.crashed.get(path) if self.xdist else None
+            self.entries.append(self.decide(plan, items, stop or crash))
         if self.entries:
             for plan, _, judgement in self.entries:
                 show_gates(session, plan, judgement.gates)

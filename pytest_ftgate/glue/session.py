@@ -15,6 +15,7 @@ from pytest_ftgate.engine_setup import make_engine
 from pytest_ftgate.errors import EvalsetError, FtgateError
 from pytest_ftgate.execution.recorded_provider import ResponseRecorder, merge_parts
 from pytest_ftgate.glue.hooks import call_hook
+from pytest_ftgate.model.codec import decode_record, encode_record
 from pytest_ftgate.model.evalset import Location
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.settings import Settings
@@ -74,8 +75,15 @@ class FtgateSession:
             self.selected.setdefault(item.file.plan.evalset.path, []).append(item.planned)
 
     def finish(self, item: EvalsetItem) -> ItemResult:
-        """Wait for the answers of an item and judge them."""
-        return self.runner.finish(item.planned)
+        """Wait for the answers of an item and judge them. No key is in the records."""
+        result = self.runner.finish(item.planned)
+        return replace(result, records=tuple(self._redact(record) for record in result.records))
+
+    def _redact(self, record: Record) -> Record:
+        # Reasons, test reports, JUnit and the terminal are made of records: here is the one place before all.
+        encoded = encode_record(record)
+        redacted = self.redactor.redact_json(encoded)
+        return record if redacted == encoded else decode_record(redacted)
 
     def prefetch(self, item: EvalsetItem) -> None:
         """Ask for an item that will run soon. What fails here fails again where it is waited for."""

@@ -56,6 +56,7 @@ class XdistController:
     def __init__(self, config: pytest.Config, state: FtgateSession) -> None:
         self.config, self.state = config, state
         self.ids: dict[str, None] = {}
+        self.crashed: dict[str, str] = {}
         self.on_collected: Callable[[], None] = lambda: None
         if config.getoption("dist") == "each":
             raise pytest.UsageError(
@@ -75,6 +76,11 @@ class XdistController:
         self.ids.update(dict.fromkeys(i for i in ids if i.split("::", 1)[0].endswith(SUFFIXES)))
         if is_first and self.ids:
             self.on_collected()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str) -> None:
+        """Its evalset is incomplete, even where another worker runs the item again."""
+        self.crashed[crashitem.split("::", 1)[0]] = f"a worker crashed while running {crashitem}"
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ARG002

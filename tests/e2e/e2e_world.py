@@ -42,7 +42,7 @@ class World:
         return json.loads((self.path / ".ftgate" / "runs" / run / "report.json").read_text())
 
     def records(self, run: str = "latest") -> list[dict[str, Any]]:
-        lines = (self.path / ".ftgate" / "runs" / run / "records.jsonl").read_text().splitlines()
+        lines = (self.path / ".ftgate" / "runs" / run / "records.jsonl").read_text().rstrip("\n").split("\n")
         return [json.loads(line) for line in lines]
 
     def entry(self, name: str | None = None) -> dict[str, Any]:
@@ -71,7 +71,8 @@ def make_cases(count: int, **more: Any) -> list[dict[str, Any]]:
 
 
 UNLIKE = frozenset((
-    "latency_p50_s", "latency_p95_s", "latency_s", "cost_usd", "requests_sent", "cached", "attempts", "answered_at",
+    "latency_p50_s", "latency_p95_s", "latency_s", "cost_usd", "requests_sent", "cached", "attempts",
+    "answered_at",
 ))  # fmt: skip
 """What may differ between two runs of the same trials: time, money, and where an answer came from."""
 

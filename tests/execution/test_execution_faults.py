@@ -345,3 +345,25 @@ def test_the_scripted_server_repeats_what_it_was_sent():
         with urllib.request.urlopen(server.base_url + "/chat/completions", body) as answer:
             assert json.load(answer)["choices"][0]["message"]["content"] == "ECHO"
         assert (server.count, server.completed, server.calls[0].path) == (1, 1, "/v1/chat/completions")
+
+
+def test_first_requests_at_the_same_time_share_one_session_that_is_closed(make_engine, monkeypatch):
+    """litellm makes a client per first request and forgets all but one of them, with their connections."""
+    import aiohttp
+
+    opened: list[aiohttp.ClientSession] = []
+    start = aiohttp.ClientSession.__init__
+
+    def note(session, *args, **more):
+        opened.append(session)
+        start(session, *args, **more)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "__init__", note)
+    with ChatServer(lambda call: Reply("ok", delay_s=0.05)) as server:
+        engine = make_engine(concurrency=20)
+        trials = [make_trial(f"say {i}", case=f"c-{i}", base_url=server.base_url) for i in range(40)]
+        engine.submit(trials)
+        for trial in trials:
+            assert isinstance(engine.wait(trial.key, 30), Response)
+        engine.close()
+    assert [session.closed for session in opened] == [True]

@@ -35,6 +35,13 @@ Made by
 worlds with fewer runs: `pytest tests/simulation -m slow`.
 """
 
+FALSE_HEAD = """## False `fine_tune_justified`, per cent
+
+Tuning is untrue in these worlds: some arm is truly at the bar or above it, or no candidate is above the
+floor in every arm. The figure must be below 5, and below 1 where `as_is` is 5 points above the bar. The
+worlds with the most runs sit at a limit, where a false verdict is likeliest.
+"""
+
 
 def count_runs(world: World, base: int) -> int:
     return base if world.is_at_limit else max(1, base // OTHERS)
@@ -90,13 +97,7 @@ def main() -> None:
         results = pool.map(measure, jobs)
         found = {(world.name, size): counts for (world, size, _), counts in zip(jobs, results, strict=True)}
     print(HEAD.format(runs=RUNS, count=base))
-    print("## False `fine_tune_justified`, per cent (must be below 5)\n")
-    print(
-        "Tuning is untrue in these worlds: some arm is truly at the bar or above it, or no candidate is above"
-    )
-    print(
-        "the floor in every arm. The first ones sit exactly at a limit, where a false verdict is likeliest.\n"
-    )
+    print(FALSE_HEAD)
     print("\n".join(false_rows(UNTRUE, found)))
     for size in (SMALL, LARGE):
         counts = [found[world.name, size] for world in UNTRUE]
