@@ -17,7 +17,9 @@ def read_report(run: str, directory: Path) -> dict[str, Any]:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise StorageError(f"{path} does not exist: that run did not end. Run pytest --ftgate again.") from None
+        raise StorageError(
+            f"{path} does not exist: that run did not end. Run pytest --ftgate again."
+        ) from None
     except (OSError, ValueError) as error:
         raise StorageError(f"{path} cannot be read: {error}") from error
     if not isinstance(report, dict) or report.get("ftgate") != 1:

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from pytest_ftgate.errors import ProviderError
@@ -148,6 +149,7 @@ def _addresses(request: Request) -> Iterable[tuple[str, str]]:
             yield name, str(entry)
 
 
+@lru_cache(maxsize=256)
 def _is_allowed(address: str, vendor: str, api_hosts: tuple[str, ...]) -> bool:
     # Parsers disagree on these characters: what we take for the host may not be where the client goes.
     if re.search(r"[\s\\@\x00-\x1f]", address):

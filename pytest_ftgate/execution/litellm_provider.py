@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -30,15 +32,31 @@ _NO_KEY = "not-needed"
 def load_litellm() -> Any:
     """The module litellm, silenced; its price map is the packaged one, so the import needs no network."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    import litellm
+    with _without_collecting():
+        import litellm
 
     litellm.suppress_debug_info = True
     litellm.set_verbose = False
     litellm.telemetry = False
-    litellm.turn_off_message_logging = True
     # LITELLM_DROP_PARAMS may have set it; an arm whose schema is dropped in silence proves nothing.
     litellm.drop_params = False
     return litellm
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Hundreds of thousands of objects that stay for good: the garbage collector need not look at them,
+    neither while they are made nor, at every full collection, later."""
+    was_enabled = gc.isenabled()
+    if was_enabled:
+        gc.collect()
+        gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.freeze()
+            gc.enable()
 
 
 class LitellmProvider:

@@ -20,6 +20,11 @@ _TABLE = """CREATE TABLE IF NOT EXISTS responses (
   digest BLOB NOT NULL, draw TEXT NOT NULL,
   model TEXT NOT NULL, answered_at TEXT NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY (digest, draw))"""
+LOOK_EVERY_S = 0.5
+KEYS_KEPT = 200_000
+"""Of a larger file every key is looked up by itself: a key takes some 200 bytes of memory."""
+
+_NEWER = "SELECT rowid, digest, draw FROM responses WHERE rowid > ? ORDER BY rowid LIMIT max(0, ?)"
 _SELECT = "SELECT body FROM responses WHERE digest = ? AND draw = ?"
 
 
@@ -46,12 +51,16 @@ class SqliteFile:
         self._connections: list[sqlite3.Connection] = []
         self._inode = -1
         self._local = threading.local()
+        self._keys: set[tuple[bytes, str]] = set()
+        self._last_row, self._look_again_at = 0, 0.0
         self._make()
 
     def read(self, digest: bytes, draw: str) -> str | None:
         """The body kept under a key, or None."""
         generation = self._generation
         try:
+            if not self._may_hold((digest, draw)):
+                return None
             row = self._connection().execute(_SELECT, (digest, draw)).fetchone()
         except sqlite3.OperationalError as error:
             raise self._unusable(error) from None
@@ -85,7 +94,24 @@ class SqliteFile:
                     raise self._unusable(error) from None
                 self._set_aside(generation, str(error))
             else:
+                self._keys.update((row.digest, row.draw) for row in rows)
                 return
+
+    def _may_hold(self, key: tuple[bytes, str]) -> bool:
+        """Whether a row of this key may be there, mostly without asking SQLite.
+
+        Each call into it gives up the interpreter lock; getting it back takes milliseconds while another
+        thread is busy. Rows of other processes are noticed within LOOK_EVERY_S.
+        """
+        now = time.monotonic()
+        if now >= self._look_again_at:
+            connection = self._connection()
+            found = connection.execute(_NEWER, (self._last_row, KEYS_KEPT + 1 - len(self._keys))).fetchall()
+            if found:
+                self._last_row = found[-1][0]
+                self._keys.update((digest, draw) for _, digest, draw in found)
+            self._look_again_at = now + LOOK_EVERY_S
+        return key in self._keys or len(self._keys) > KEYS_KEPT
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -145,6 +171,7 @@ class SqliteFile:
             if generation != self._generation:
                 return
             self._generation += 1
+            self._keys, self._last_row, self._look_again_at = set(), 0, 0.0
             for connection in self._connections:
                 connection.close()
             self._connections.clear()

@@ -29,6 +29,9 @@ from pytest_ftgate.storage.run_folder import RunFolder
 
 Entry = tuple[Plan, Summary, Judgement]
 
+FLUSH_EVERY_S = 0.5
+"""The answers are safe in the response store; a flush for each record costs more than its judging."""
+
 
 class RunOutput:
     """Writes as the run goes. What cannot be written is a problem of the session, never a traceback."""
@@ -44,7 +47,11 @@ class RunOutput:
         """Append records as they arrive, so that a killed run leaves them readable."""
         try:
             if self._log is None:
-                self._log = RecordLog(self.folder.path / "records.jsonl", redact=self.state.redactor)
+                self._log = RecordLog(
+                    self.folder.path / "records.jsonl",
+                    redact=self.state.redactor,
+                    flush_every_s=FLUSH_EVERY_S,
+                )
             for record in records:
                 self._log.append(record)
         except StorageError as error:

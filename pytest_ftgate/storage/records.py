@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -71,13 +72,16 @@ def _read_line(line: str, path: Path, number: int) -> Record:
 
 
 class RecordLog:
-    """Appends each record as it arrives; each line is with the operating system when `append` returns.
+    """Appends each record as it arrives.
 
-    The file is opened at the first record. Usable as a context manager.
+    A line is with the operating system when `append` returns, or, with `flush_every_s` above 0, at the
+    first `append` after that many seconds. The file is opened at the first record. Usable as a context
+    manager.
     """
 
-    def __init__(self, path: Path, redact: Redacting | None = None) -> None:
+    def __init__(self, path: Path, redact: Redacting | None = None, *, flush_every_s: float = 0.0) -> None:
         self.path = path
+        self._flush_every_s, self._flushed_at = flush_every_s, 0.0
         self._redact = redact
         self._file: TextIO | None = None
 
@@ -94,7 +98,9 @@ class RecordLog:
             self._file = self._open()
         try:
             self._file.write(format_line(record, self._redact))
-            self._file.flush()
+            if (now := time.monotonic()) >= self._flushed_at + self._flush_every_s:
+                self._file.flush()
+                self._flushed_at = now
         except OSError as error:
             raise describe_failure("write", self.path, error) from error
 
