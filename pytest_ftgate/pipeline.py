@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_ftgate.decision.feasibility import infeasible_gates
 from pytest_ftgate.decision.questions import decide
+from pytest_ftgate.decision.situation import is_proven_at_bar as is_arm_proven
 from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.grading.faults import find_faults as find_grading_faults
 from pytest_ftgate.loading.evalset_file import load_evalset
@@ -42,7 +43,12 @@ def load_plan(path: Path, settings: Settings, registries: Registries) -> Plan:
 
 
 def _plan(evalset: Evalset, settings: Settings, registries: Registries) -> Plan:
-    hopeless = infeasible_gates(evalset, evidence=settings.evidence, strict=settings.strict)
+    hopeless = infeasible_gates(
+        evalset,
+        evidence=settings.evidence,
+        strict=settings.strict,
+        evidence_default=settings.ini_evidence,
+    )
     if hopeless:
         raise EvalsetError(
             evalset.path,
@@ -85,7 +91,12 @@ def judge(
     judgement = override(summary) if override else None
     if judgement is None:
         judgement = decide(
-            plan.evalset, summary, strict=settings.strict, evidence=settings.evidence, registries=registries
+            plan.evalset,
+            summary,
+            strict=settings.strict,
+            evidence=settings.evidence,
+            evidence_default=settings.ini_evidence,
+            registries=registries,
         )
     return summary, judgement
 
@@ -99,7 +110,6 @@ def sort_records(plan: Plan, records: Sequence[Record]) -> list[Record]:
 
 
 def is_proven_at_bar(plan: Plan, records: Sequence[Record], arm: str) -> bool:
-    """Whether that arm of the candidate is proven at the bar, corrected for the arms planned."""
+    """Whether that arm of the candidate settles the ladder: the same test as the verdict's."""
     summary = summarise(plan, records, RunFacts()).arm(arm)
-    test = summary.accuracy_test if summary else None
-    return test is not None and test.lower_m >= plan.evalset.bar
+    return summary is not None and is_arm_proven(summary, plan.evalset.bar)

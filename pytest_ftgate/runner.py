@@ -18,7 +18,7 @@ from pytest_ftgate.model.response import Answer, Failure, Response, SchemaEnforc
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedItem, Trial, TrialKey
 from pytest_ftgate.pipeline import is_proven_at_bar
-from pytest_ftgate.planning.probe import build_probe
+from pytest_ftgate.planning.probe import Probe, build_probe
 from pytest_ftgate.registry import Registries
 
 IDENTICAL_CASES = 20
@@ -94,7 +94,7 @@ class Runner:
         self.resign, self.recorder = resign, recorder
         self.runs: dict[str, EvalsetRun] = {}
         self._answers: dict[TrialKey, Answer] = {}
-        self._probes: dict[str, SchemaEnforced] = {}
+        self._probes: dict[tuple[str, str], SchemaEnforced] = {}
 
     def add(self, plan: Plan, items: Sequence[PlannedItem], *, together: bool) -> None:
         """Take the selected items of a plan, in the order in which they will be finished."""
@@ -163,7 +163,7 @@ class Runner:
     def _submit(self, run: EvalsetRun, rung: Rung) -> None:
         first = rung.items[0].trials[0]
         rung.few = (
-            run.plan.repeats > 2  # noqa: PLR2004 - with two repeats there is nothing to drop
+            run.plan.repeats > 2
             and first.request.params.get("temperature") == 0
             and len(rung.items) >= IDENTICAL_CASES
         )
@@ -204,13 +204,14 @@ class Runner:
         if self.settings.replay:
             self.engine.submit([trial])
             return "unsupported" if _is_unsupported(self._answer(trial)) else None
-        model = trial.request.model
-        if model not in self._probes:
-            self._probes[model] = self._run_probe(trial)
-        return self._probes[model]
-
-    def _run_probe(self, trial: Trial) -> SchemaEnforced:
         probes = build_probe(trial, case=PROBE_CASE)
+        # What one server, format or set of params enforces says nothing of another.
+        asked = "".join(probe.trial.request_hash for probe in probes), repr(trial.request.params)
+        if asked not in self._probes:
+            self._probes[asked] = self._run_probe(probes)
+        return self._probes[asked]
+
+    def _run_probe(self, probes: Sequence[Probe]) -> SchemaEnforced:
         self.engine.submit(probe.trial for probe in probes)
         answers = [(probe, self.engine.wait(probe.trial.key)) for probe in probes]
         if all(isinstance(a, Response) and probe.is_satisfied(a.text or "") for probe, a in answers):

@@ -11,7 +11,7 @@ import pytest
 from pytest_ftgate.errors import FtgateError, RecordedResponsesError, StorageError
 from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.glue.outcome import Status, judge_item
-from pytest_ftgate.model.evalset import Case
+from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Case
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.trial import Plan, PlannedItem
 from pytest_ftgate.runner import ItemResult
@@ -107,7 +107,7 @@ class EvalsetItem(pytest.Item):
         if self.result.not_needed:
             self.status, self.reason = "not_needed", self.result.not_needed
             pytest.skip(self.reason)
-        self.status, self.reason = judge_item(self.case, self.result.records)
+        self.status, self.reason = judge_item(self.case, self.result.records, is_gated=self.is_gated)
         self.overrule(self.result.records)
         if self.status == "failed":
             raise CaseFailed(self.reason)
@@ -115,6 +115,13 @@ class EvalsetItem(pytest.Item):
             raise GraderCrashError(self.reason)
         if self.status == "ungraded":
             pytest.skip(self.reason)
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether a gate other than `complete` reads this arm and role; without any, `as_is` counts."""
+        gates = [gate for gate in self.file.plan.evalset.gates if gate.name != "complete"]
+        read = {(gate.arm, gate.role) for gate in gates} or {(AS_IS, CANDIDATE)}
+        return (self.planned.arm, self.planned.role) in read
 
     def overrule(self, records: tuple[Record, ...]) -> None:
         """Let a plugin have the last word on the status."""

@@ -67,7 +67,9 @@ class GatePlugin:
         except pytest.UsageError:
             raise
         except BaseException as error:
-            self.finish(session, stop=_why(error))
+            # Where collection failed nothing was asked, and there is nothing to decide.
+            if self.ledger.evalsets() or not session.testsfailed:
+                self.finish(session, stop=_why(error))
             raise
         self.finish(session, stop=str(session.shouldstop or session.shouldfail or "") or None)
         return result
@@ -85,6 +87,8 @@ class GatePlugin:
             for plan, _, judgement in self.entries:
                 show_gates(session, plan, judgement.gates)
             self.output.write(self.entries, {p.evalset.name: self.records(p) for p, _, _ in self.entries})
+        for name in sorted(self.ledger.evalsets() - {plan.evalset.name for plan, _, _ in self.entries}):
+            self.state.add_problem(f"items of evalset {name} came back, but it was not decided: never green")
         for problem in self.state.problems:
             show_reports(session, problem_reports(problem))
         self.shown = len(self.state.problems)

@@ -45,6 +45,10 @@ class Ledger:
             account.unsupported.add(payload.arm)
         return True
 
+    def evalsets(self) -> set[str]:
+        """Names of the evalsets that items came back for."""
+        return set(self._accounts)
+
     def records(self, evalset: str) -> list[Record]:
         """All records of an evalset, in order of arrival."""
         return self._accounts.get(evalset, Account()).records

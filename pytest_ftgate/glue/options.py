@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -65,7 +65,10 @@ ROLES = ("candidate", "base", "teacher", "judge", "embedder")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One setting. `flag` False = ini only (safety: never from a command in a pull request)."""
+    """One setting. `flag` False = ini only (safety: never from a command in a pull request).
+
+    `stated`: an evalset may state it too, so its ini value is kept apart and comes last.
+    """
 
     name: str
     help: str
@@ -73,6 +76,7 @@ class Option:
     metavar: str | None = None
     shape: Literal["one", "many", "switch"] = "one"
     flag: bool = True
+    stated: bool = False
 
     @property
     def ini(self) -> str:
@@ -82,9 +86,9 @@ class Option:
 OPTIONS = (
     Option(name="arms", metavar="A,B", parse=_names,
            help="run only these arms (as_is always runs); the others count as not run"),
-    Option(name="repeats", metavar="K", parse=_positive_int,
+    Option(name="repeats", metavar="K", parse=_positive_int, stated=True,
            help="independent responses a case and arm (default 5, or the evalset's)"),
-    Option(name="use-model", metavar="[ROLE=]MODEL", parse=_model, shape="many",
+    Option(name="use-model", metavar="[ROLE=]MODEL", parse=_model, shape="many", stated=True,
            help="litellm model id in place of the evalset's, for the candidate or another role"),
     Option(name="concurrency", metavar="N", parse=_positive_int,
            help="requests in flight at once (default 50; divided among xdist workers)"),
@@ -100,7 +104,7 @@ OPTIONS = (
            help="ask again even where the response store has the answer"),
     Option(name="report", metavar="KIND=PATH", parse=_report, shape="many",
            help="write a report: json, markdown, records or a registered kind"),
-    Option(name="evidence", metavar="RULE", parse=_evidence,
+    Option(name="evidence", metavar="RULE", parse=_evidence, stated=True,
            help="what decides a rate gate: estimate, prove-pass or prove-fail"),
     Option(name="strict", shape="switch",
            help="gates need proof; fine_tune_justified, partial selections and unhashed recordings fail"),
@@ -145,19 +149,20 @@ def read_settings(config: pytest.Config) -> Settings:
 
     Raises pytest.UsageError naming the option, the value and what is allowed.
     """
-    values = {option.ini.removeprefix("ftgate_"): _read(config, option) for option in OPTIONS}
+    values = dict(_read(config, option) for option in OPTIONS)
     rootdir = config.rootpath
     given: Mapping[str, Any] = {name: value for name, value in values.items() if value not in (None, ())}
     fields: dict[str, Any] = {
+        "ini_models": dict(given.get("ini_use_model", ())),
         "rootdir": str(rootdir),
         "directory": str((rootdir / given.get("dir", ".ftgate")).absolute()),
         "models": dict(given.get("use_model", ())),
         "replay": tuple(_existing(config, path) for path in given.get("replay", ())),
         "record": str(config.invocation_params.dir / given["record"]) if "record" in given else None,
     }
-    renamed = {"timeout": "timeout_s", "attempts": "max_attempts", "reports": "report"}
+    renamed = {"timeout": "timeout_s", "attempts": "max_attempts"}
     for name, value in given.items():
-        if name not in ("dir", "use_model", "replay", "record", "report"):
+        if name not in ("dir", "use_model", "ini_use_model", "replay", "record", "report"):
             fields[renamed.get(name, name)] = value
     fields["reports"] = tuple(
         (kind, str(config.invocation_params.dir / path)) for kind, path in given.get("report", ())
@@ -167,16 +172,22 @@ def read_settings(config: pytest.Config) -> Settings:
     return Settings(**fields)
 
 
-def _read(config: pytest.Config, option: Option) -> Any:
+def _read(config: pytest.Config, option: Option) -> tuple[str, Any]:
+    """The setting's name (`ini_…` where an evalset may state it and the ini said so) and its value."""
+    name = option.ini.removeprefix("ftgate_")
     raw = config.getoption(option.ini, None) if option.flag else None
     source = f"--ftgate-{option.name}"
     if raw in (None, [], False):
         raw, source = config.getini(option.ini), f"ini key {option.ini}"
+        name = f"ini_{name}" if option.stated else name
     if option.shape == "switch":
-        return bool(raw) or None
+        return name, bool(raw) or None
     if raw in (None, "", []):
-        return None
-    values = raw if isinstance(raw, list) else [raw]
+        return name, None
+    return name, _parse(option, raw if isinstance(raw, list) else [raw], source)
+
+
+def _parse(option: Option, values: Sequence[str], source: str) -> Any:
     parsed = []
     for value in values:
         try:

@@ -19,14 +19,18 @@ LETTERS: dict[str, tuple[str, str]] = {
 """Statuses that pytest does not know, with their letter and their word."""
 
 
-def judge_item(case: Case, records: Sequence[Record]) -> tuple[Status, str]:
-    """Status and one-line reason of an item."""
+def judge_item(case: Case, records: Sequence[Record], *, is_gated: bool) -> tuple[Status, str]:
+    """Status and one-line reason of an item.
+
+    `is_gated`: a gate reads the item's arm and role. Elsewhere a `must_pass` case is only missed: trying
+    a remedy, or comparing with a weaker model, must not fail a build.
+    """
     crashed = [r for r in records if r.outcome == "error" and not r.is_unanswered]
     if crashed:
         return "error", crashed[0].error or "a grader crashed"
     failed = [r for r in records if r.outcome == "failed"]
     total = len(records)
-    if failed and case.must_pass and _is_broken(case, len(failed), total):
+    if failed and is_gated and case.must_pass and _is_broken(case, len(failed), total):
         return "failed", _failures(failed, total)
     unanswered = [r for r in records if r.is_unanswered]
     if unanswered:

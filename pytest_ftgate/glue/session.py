@@ -15,7 +15,7 @@ from pytest_ftgate.engine_setup import make_engine
 from pytest_ftgate.errors import EvalsetError, FtgateError
 from pytest_ftgate.execution.recorded_provider import ResponseRecorder, merge_parts
 from pytest_ftgate.glue.hooks import call_hook
-from pytest_ftgate.model.codec import decode_record, encode_record
+from pytest_ftgate.model.codec import decode_record, dump_json, encode_record
 from pytest_ftgate.model.evalset import Location
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.settings import Settings
@@ -59,6 +59,7 @@ class FtgateSession:
 
     def load(self, path: Path) -> Plan:
         """The plan of an evalset file; raises EvalsetError. A name may be used by one file only."""
+        refuse_outside(path, Path(self.settings.rootdir))
         plan = load_plan(path, self.settings, self.registries)
         evalset = plan.evalset
         for other in self.plans.values():
@@ -82,8 +83,9 @@ class FtgateSession:
     def _redact(self, record: Record) -> Record:
         # Reasons, test reports, JUnit and the terminal are made of records: here is the one place before all.
         encoded = encode_record(record)
-        redacted = self.redactor.redact_json(encoded)
-        return record if redacted == encoded else decode_record(redacted)
+        if self.redactor.is_clean(dump_json(encoded)):
+            return record
+        return decode_record(self.redactor.redact_json(encoded))
 
     def prefetch(self, item: EvalsetItem) -> None:
         """Ask for an item that will run soon. What fails here fails again where it is waited for."""
@@ -143,3 +145,11 @@ class FtgateSession:
 def divide_concurrency(settings: Settings, workers: int) -> Settings:
     """A worker's share of the request limit, at least one request."""
     return replace(settings, concurrency=max(1, settings.concurrency // max(1, workers)))
+
+
+def refuse_outside(path: Path, rootdir: Path) -> None:
+    """Raise EvalsetError for an evalset outside the rootdir: pytest gives its tests no usable node ids."""
+    if path.is_relative_to(rootdir) or path.resolve().is_relative_to(rootdir.resolve()):
+        return
+    what = f"lies outside pytest's rootdir ({rootdir}); run with --rootdir DIR, a folder above the evalset"
+    raise EvalsetError(str(path), [(Location(file=str(path)), what)])

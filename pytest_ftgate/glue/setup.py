@@ -73,8 +73,8 @@ def check_reports(settings: Settings, registries: Registries) -> None:
 
 def whole_evalset(argument: str) -> str:
     """A gate's node id stands for its whole evalset: a gate cannot run alone."""
-    path, colons, _ = argument.partition("::gate")
-    return path if colons and path.endswith(SUFFIXES) else argument
+    path, *names = argument.split("::")
+    return path if names[:1] == ["gate"] and path.endswith(SUFFIXES) else argument
 
 
 class HeaderPlugin:

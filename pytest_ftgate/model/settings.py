@@ -13,7 +13,9 @@ Evidence: TypeAlias = Literal["estimate", "prove-pass", "prove-fail"]
 class Settings:
     """`arms` None = all. `repeats` None = the evalset's, else 5. `directory` is absolute.
 
-    `models` overrides the evalset's model id by role ('candidate' where no role was named).
+    What an evalset may state too is kept by where it was said: the command line goes before the
+    evalset (`repeats`, `models`, `evidence`), the ini after it (`ini_repeats`, `ini_models`,
+    `ini_evidence`). `models` overrides the evalset's model id by role ('candidate' where no role was named).
     `reports` are (kind, path) pairs. `timeout_s` is per attempt, in seconds.
     """
 
@@ -30,6 +32,9 @@ class Settings:
     refresh: bool = False
     reports: tuple[tuple[str, str], ...] = ()
     evidence: Evidence | None = None
+    ini_repeats: int | None = None
+    ini_models: Mapping[str, str] = field(default_factory=dict)
+    ini_evidence: Evidence | None = None
     strict: bool = False
     api_hosts: tuple[str, ...] = ()
     allow_outside_files: bool = False

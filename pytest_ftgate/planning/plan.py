@@ -35,7 +35,7 @@ def build_plan(evalset: Evalset, settings: Settings, registries: Registries) -> 
     """
     problems = Problems(evalset.path)
     evalset = replace(evalset, models=resolve_models(evalset, settings, problems))
-    repeats = settings.repeats or evalset.repeats or DEFAULT_REPEATS
+    repeats = settings.repeats or evalset.repeats or settings.ini_repeats or DEFAULT_REPEATS
     planned = choose_arms(evalset, settings, registries, problems)
     graders = resolve_graders(evalset, problems)
     # Trials need a model and arms that can be used; what a template lacks is told all the same later.

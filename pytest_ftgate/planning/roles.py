@@ -1,4 +1,4 @@
-"""Who answers: the models of each role, the command line's choice before the evalset's."""
+"""Who answers: the models of each role; command line before evalset before ini."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ RECORDED_MODEL = "recorded"
 def resolve_models(evalset: Evalset, settings: Settings, problems: Problems) -> dict[str, ModelSpec]:
     """Role → model. Problems: a role that does not exist, no model for the candidate."""
     known = (CANDIDATE, *COMPARED_ROLES, *SERVING_ROLES)
-    models = dict(evalset.models)
+    models = {role: ModelSpec(model=model) for role, model in settings.ini_models.items()}
+    models |= evalset.models
     for role, model in settings.models.items():
         models[role] = _override(models.get(role), model)
     for role in models:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 
 from e2e_world import World, make_cases, model_at
@@ -200,3 +201,81 @@ def comparable(entry: dict) -> dict:
     if isinstance(entry, dict):
         return {k: comparable(v) for k, v in entry.items() if k not in dropped}
     return [comparable(v) for v in entry] if isinstance(entry, list) else entry  # type: ignore[return-value]
+
+
+def test_must_pass_counts_where_a_gate_reads(world: World) -> None:
+    """Trying a remedy, or comparing with a weaker model, must not fail a build by a case."""
+
+    def script(call: Call) -> str:
+        return "wrong" if "ALT" in call.prompt else answer_by_key()(call)  # type: ignore[operator]
+
+    with world.serve(script) as server:
+        evalset = simple(server, arms={"alt": {"prompt": "ALT {{ input }}"}}, decision="off")
+        for case in evalset["cases"]:
+            case["must_pass"] = True
+        world.write("t", evalset)
+        assert world.run().ret == 0
+        evalset["gates"] = {"accuracy": {"arm": "alt"}}
+        world.write("t", evalset)
+        gated = world.run()
+    assert gated.ret == 1
+    gated.stdout.fnmatch_lines(["*must_pass case 'c000' under alt*"])
+
+
+def test_command_line_before_evalset_before_ini(world: World) -> None:
+    world.pytester.makeini("[pytest]\nftgate_repeats = 1\nftgate_evidence = estimate\n")
+    with world.serve(answer_by_key()) as server:
+        gates = {"accuracy": {"evidence": "prove-pass"}}
+        world.write("t", simple(server, count=20, repeats=3, gates=gates))
+        assert world.run().ret == 0
+        assert len(world.records()) == 60
+        assert {g["evidence"] for g in world.entry()["gates"] if g["name"] == "accuracy"} == {"prove-pass"}
+        assert world.run("--ftgate-repeats", "2").ret == 0
+        assert len(world.records()) == 40
+        world.write("t", {k: v for k, v in simple(server, count=20).items() if k != "repeats"})
+        assert world.run().ret == 0
+        assert len(world.records()) == 20
+
+
+def test_an_arm_called_gateway_is_no_gate(world: World) -> None:
+    with world.serve(answer_by_key()) as server:
+        world.write("t", simple(server, arms={"gateway": {"prompt": "x {{ input }}"}}))
+        world.run("t.evalset.yaml::gateway::c001")
+    assert server.count == 2
+
+
+def test_an_evalset_outside_the_rootdir_is_refused(world: World) -> None:
+    root = world.path / "root"
+    root.mkdir()
+    with world.serve(answer_by_key()) as server:
+        world.write("t", simple(server))
+        result = world.run("--rootdir", str(root), "t.evalset.yaml")
+        assert result.ret == 2
+        result.stdout.fnmatch_lines(["*lies outside pytest's rootdir*"])
+        distributed = world.run("--rootdir", str(root), "t.evalset.yaml", "-n", "2", subprocess=True)
+    assert distributed.ret != 0
+    assert server.count == 0
+
+
+def test_one_probe_for_each_server(world: World) -> None:
+    """What one server enforces says nothing of another that the same model id is asked at."""
+
+    def enforce(call: Call) -> str:
+        wanted = (call.get("response_format") or {}).get("json_schema", {}).get("schema")
+        if not wanted:
+            return "yes"
+        return json.dumps({key: spec["enum"][0] for key, spec in wanted["properties"].items()})
+
+    with world.serve(enforce) as strict, world.serve("prose") as loose:
+        for name, server in (("strict", strict), ("loose", loose)):
+            evalset = simple(server, arms={"structured": {}})
+            evalset["graders"] = [{"label": {"labels": ["yes", "no"]}}]
+            for case in evalset["cases"]:
+                case["expected"] = "yes"
+            world.write(name, evalset)
+        world.run()
+    found = {
+        name: next(a for a in world.entry(name)["arms"] if a["arm"] == "structured")["schema_enforced"]
+        for name in ("strict", "loose")
+    }
+    assert found == {"strict": "enforced", "loose": "unverified"}

@@ -105,3 +105,21 @@ def test_a_planted_secret_is_never_in_the_result(before, after, secret):
         return
     shown = Redactor({"X_API_KEY": secret}).redact(before + secret + after)
     assert secret not in shown or secret in before + REDACTED + after
+
+
+SECRETS = (
+    "sk-" + "a1" * 10,
+    "ghp_" + "b2" * 12,
+    "Bearer " + "c" * 20,
+    "AKIA" + "D" * 16,
+    'plan"ted\\key\n-é-12',
+)
+
+
+@given(st.text(max_size=20), st.sampled_from(SECRETS), st.text(max_size=20))
+def test_a_clean_line_holds_no_secret(before: str, secret: str, after: str) -> None:
+    redactor = Redactor({"MY_TOKEN": SECRETS[-1]})
+    value = {"output": before + secret + after}
+    for line in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
+        assert redactor.redact_json(value) == value or not redactor.is_clean(line)
+    assert redactor.is_clean(json.dumps({"output": "a high eye, through the night"}))
