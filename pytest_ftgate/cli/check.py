@@ -20,7 +20,15 @@ from pytest_ftgate.reports import builtin as reports
 PATTERNS = ("*.evalset.yaml", "*.evalset.yml")
 
 
-def check_evalsets(paths: Iterable[Path], rootdir: Path) -> list[dict[str, Any]]:
+ROOT_FILES = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
+"""What marks a project's root, as for pytest."""
+
+PARTS_NOTE = (
+    "parts that a plugin or a conftest.py registers are known to pytest only: pytest --ftgate --collect-only"
+)
+
+
+def check_evalsets(paths: Iterable[Path]) -> list[dict[str, Any]]:
     """One result per evalset: problems (not usable), faults, arms, counts. Raises SettingsError."""
     files: list[Path] = []
     for path in paths:
@@ -29,9 +37,13 @@ def check_evalsets(paths: Iterable[Path], rootdir: Path) -> list[dict[str, Any]]
             raise SettingsError(f"{path}: no evalset (*.evalset.yaml) is there")
         files += found
     registries = builtin_registries()
-    # A placeholder model: nothing is asked, and an evalset may leave its model to the command line.
-    settings = Settings(rootdir=str(rootdir), directory=str(rootdir / ".ftgate"), replay=("check",))
-    return [_check(path.resolve(), settings, registries) for path in files]
+    return [_check(path.resolve(), registries) for path in files]
+
+
+def find_rootdir(path: Path) -> Path:
+    """The nearest folder above an evalset that looks like a project's root, else the evalset's own."""
+    folders = list(path.parents)
+    return next((f for f in folders if any((f / name).exists() for name in ROOT_FILES)), folders[0])
 
 
 def builtin_registries() -> Registries:
@@ -45,12 +57,17 @@ def builtin_registries() -> Registries:
     return parts
 
 
-def _check(path: Path, settings: Settings, registries: Registries) -> dict[str, Any]:
+def _check(path: Path, registries: Registries) -> dict[str, Any]:
     result: dict[str, Any] = {"path": str(path), "problems": [], "faults": [], "arms": []}
+    rootdir = str(find_rootdir(path))
+    # A placeholder model: nothing is asked, and an evalset may leave its model to the command line.
+    settings = Settings(rootdir=rootdir, directory=rootdir, replay=("check",))
     try:
         plan = load_plan(path, settings, registries)
     except EvalsetError as error:
         result["problems"] = [f"{where}: {what}" for where, what in error.problems]
+        if any("unknown" in what for _, what in error.problems):
+            result["problems"].append(f"note: {PARTS_NOTE}")
         return result
     faults: Sequence[Any] = find_faults(plan, registries)
     return {

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    results = check_evalsets(options.paths, Path.cwd())
+    results = check_evalsets(options.paths)
     if options.json:
         print(json.dumps(results, indent=2))
     else:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_ftgate.errors import FtgateError
+from pytest_ftgate.registry import Registries
 
 
 class HookError(FtgateError):
@@ -27,3 +28,28 @@ def call_hook(config: pytest.Config, name: str, **arguments: Any) -> Any:
             f"the hook {name} of a plugin or conftest.py raised {type(error).__name__}: {error}{place}. "
             "Mend it there, or leave the plugin out with -p no:NAME."
         ) from error
+
+
+REGISTER_HOOKS = ("graders", "arms", "gates", "providers", "reporters")
+
+
+def register_all(config: pytest.Config, registries: Registries) -> None:
+    """Let every plugin register its parts."""
+    for kind in REGISTER_HOOKS:
+        call_hook(config, f"pytest_ftgate_register_{kind}", **_registry_arguments(kind, registries))
+
+
+def register_late(config: pytest.Config, plugin: object, registries: Registries) -> None:
+    """Let one plugin register its parts: one that came when the others had done so."""
+    manager = config.pluginmanager
+    for kind in REGISTER_HOOKS:
+        name = f"pytest_ftgate_register_{kind}"
+        if hasattr(plugin, name):
+            others = [other for other in manager.get_plugins() if other is not plugin]
+            caller = manager.subset_hook_caller(name, others)
+            caller(config=config, **_registry_arguments(kind, registries))
+
+
+def _registry_arguments(kind: str, registries: Registries) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"registry": getattr(registries, kind)}
+    return {**arguments, "functions": registries.functions} if kind == "graders" else arguments

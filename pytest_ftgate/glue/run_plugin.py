@@ -9,6 +9,7 @@ import pytest
 
 from pytest_ftgate.glue.collect import SUFFIXES, EvalsetFile, EvalsetItem
 from pytest_ftgate.glue.payload import Payload, attach
+from pytest_ftgate.glue.hooks import register_late
 from pytest_ftgate.glue.session import FtgateSession
 
 
@@ -17,6 +18,13 @@ class RunPlugin:
 
     def __init__(self, state: FtgateSession) -> None:
         self.state = state
+        # pytest tells a new plugin of all that came before it, too.
+        self.known = {id(plugin) for plugin in state.config.pluginmanager.get_plugins()}
+
+    def pytest_plugin_registered(self, plugin: object) -> None:
+        """Take in the parts of a conftest.py that pytest finds only while it collects."""
+        if id(plugin) not in self.known:
+            register_late(self.state.config, plugin, self.state.registries)
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> EvalsetFile | None:
         """Make a collector of each evalset file."""

@@ -12,7 +12,7 @@ from pytest_ftgate.glue.builtins import BuiltinParts
 from pytest_ftgate.glue.collect import SUFFIXES
 from pytest_ftgate.glue.display import DisplayPlugin
 from pytest_ftgate.glue.gate_plugin import GatePlugin
-from pytest_ftgate.glue.hooks import call_hook
+from pytest_ftgate.glue.hooks import register_all
 from pytest_ftgate.glue.options import read_settings
 from pytest_ftgate.glue.run_plugin import RunPlugin
 from pytest_ftgate.glue.session import FtgateSession, divide_concurrency
@@ -53,11 +53,7 @@ def build_registries(config: pytest.Config) -> Registries:
     """All parts, built-in and third-party."""
     parts = Registries()
     try:
-        call_hook(config, "pytest_ftgate_register_graders", registry=parts.graders, functions=parts.functions)
-        call_hook(config, "pytest_ftgate_register_arms", registry=parts.arms)
-        call_hook(config, "pytest_ftgate_register_gates", registry=parts.gates)
-        call_hook(config, "pytest_ftgate_register_providers", registry=parts.providers)
-        call_hook(config, "pytest_ftgate_register_reporters", registry=parts.reporters)
+        register_all(config, parts)
     except FtgateError as error:
         raise pytest.UsageError(f"ftgate: {error}") from None
     return parts

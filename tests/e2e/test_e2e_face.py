@@ -279,3 +279,18 @@ def test_one_probe_for_each_server(world: World) -> None:
         for name in ("strict", "loose")
     }
     assert found == {"strict": "enforced", "loose": "unverified"}
+
+
+def test_a_conftest_beside_the_evalsets_is_seen(world: World) -> None:
+    folder = world.path / "evals"
+    folder.mkdir()
+    (folder / "conftest.py").write_text(
+        "def pytest_ftgate_register_graders(functions):\n"
+        "    functions.register('polite', lambda *args, **more: True)\n"
+    )
+    with world.serve(answer_by_key()) as server:
+        evalset = simple(server, count=2, graders=[{"python": "polite"}], decision="off")
+        world.write("evals/t", evalset | {"name": "t"})
+        for arguments in ((), ("evals",)):
+            assert world.run(*arguments).ret == 0
+    assert {r["outcome"] for r in world.records()} == {"passed"}
