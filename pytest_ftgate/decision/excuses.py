@@ -45,14 +45,19 @@ def _settle_gate(gate: GateResult, verdict: Verdict, situation: Situation, *, st
         if not strict and _is_explained(gate, situation):
             return replace(gate, outcome="xfailed", reason=f"{gate.reason}; fine-tune justified")
         return gate
-    advice = _advise(verdict)
+    if gate.value is None:
+        return gate  # It says itself why there is no value; what the verdict advises would not give one.
+    advice = _advise(verdict, situation)
     return replace(gate, reason=f"{gate.reason}; instead: {advice}") if advice else gate
 
 
-def _advise(verdict: Verdict) -> str | None:
+def _advise(verdict: Verdict, situation: Situation) -> str | None:
     """The cheapest thing that could make the gate pass."""
     if verdict.missing_arms and verdict.decision in ("inconclusive", "no_pattern", "partial_pattern"):
-        return f"run {join_names([to_ascii(name) for name in verdict.missing_arms])} first"
+        unrun = join_names([to_ascii(name) for name in situation.unrun_arms])
+        return f"run {unrun} first" if unrun else "give more cases their context"
+    if verdict.decision == "not_ready" and verdict.cases_needed:
+        return f"add {verdict.changes[0]}"
     advice = _ADVICE.get(verdict.decision)
     return advice.format(arm=to_ascii(verdict.recommended_arm or "")) if advice else None
 

@@ -12,11 +12,16 @@ from pytest_ftgate.model.summary import Finding
 from pytest_ftgate.model.verdict import Verdict
 
 EXPLAIN = "pytest-ftgate explain latest"
+ASKS = "# asks the model"
 
 
 def run_command(situation: Situation, *options: str) -> str:
-    """The command that runs this evalset, quoted for a shell."""
-    return shlex.join(["pytest", "--ftgate", situation.summary.path, *options])
+    """The command that runs this evalset, quoted for a shell.
+
+    After a run that asked nothing (a replay) the command says that it asks, and so may cost.
+    """
+    command = shlex.join(["pytest", "--ftgate", situation.summary.path, *options])
+    return command if situation.summary.requests_sent else f"{command}  {ASKS}"
 
 
 def find_not_asked(situation: Situation) -> Verdict | None:
@@ -39,17 +44,19 @@ def find_incomplete(situation: Situation) -> Verdict | None:
     gaps = describe_gaps(situation.summary)
     if not gaps:
         return None
+    options: tuple[str, ...] = ()
     changes = ["a run that evaluates every planned trial; answers already paid for are not asked again"]
     if situation.summary.stale or situation.summary.not_recorded:
         changes = [
             "record the missing and stale answers again: --ftgate-record FILE with a model and its key"
         ]
+        options = ("--ftgate-record", "FILE")
     return situation.answer(
         "incomplete",
         f"Not every trial was evaluated, so nothing can be concluded: {'; '.join(gaps)}.",
         closest_condition=gaps[0],
         changes=tuple(changes),
-        next_command=run_command(situation),
+        next_command=run_command(situation, *options),
     )
 
 

@@ -14,7 +14,7 @@ from pytest_ftgate.decision.evidence import (
     proves_at_least,
     proves_at_most,
 )
-from pytest_ftgate.decision.wording import format_compared, format_count, to_ascii
+from pytest_ftgate.decision.wording import format_compared, format_count, join_names, to_ascii
 from pytest_ftgate.errors import UnknownNameError
 from pytest_ftgate.model.evalset import Evalset, GateSpec, Json
 from pytest_ftgate.model.protocols import Gate
@@ -22,7 +22,7 @@ from pytest_ftgate.model.summary import ArmSummary, Rate, Summary
 from pytest_ftgate.model.verdict import GateResult
 from pytest_ftgate.registry import Registry
 
-COMPLETE = "complete"
+COMPLETE, ACCURACY = "complete", "accuracy"
 _SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}
 _LIMIT: Json = {"type": "number", "exclusiveMinimum": 0}
 
@@ -229,8 +229,9 @@ def evaluate_gates(
 ) -> tuple[GateResult, ...]:
     """All gates of an evalset; `complete` is always among them, and first.
 
-    A gate whose arm was not run is skipped (failed under `strict`). A partial selection skips all,
-    but `complete` still fails where selected trials were not evaluated. A gate that crashes fails.
+    A gate without anything to judge fails; only one whose arm the user left out of this run is
+    skipped (but not accuracy, and not under `strict`). A partial selection skips all, but `complete`
+    still fails where selected trials were not evaluated. A gate that crashes fails.
     """
     named = [spec for spec in evalset.gates if spec.name == COMPLETE] or [GateSpec(name=COMPLETE)]
     specs = [*named, *(spec for spec in evalset.gates if spec.name != COMPLETE)]
@@ -258,14 +259,27 @@ def _skip_gate(spec: GateSpec, summary: Summary, rule: str, strict: bool) -> Gat
         return None
     arm = summary.arm(spec.arm, spec.role)
     if arm is None or arm.status != "run":
-        reason = f"not evaluated: {_describe_absence(spec, arm)}"
-        return _result(spec, "failed" if strict else "skipped", evidence=rule, reason=reason)
+        is_left_out = arm is not None and arm.status == "not_run"
+        is_skipped = is_left_out and spec.name != ACCURACY and not strict
+        reason = f"not evaluated: {_describe_absence(spec, arm, summary)}"
+        return _result(spec, "skipped" if is_skipped else "failed", evidence=rule, reason=reason)
     return None
 
 
-def _describe_absence(spec: GateSpec, arm: ArmSummary | None) -> str:
-    why = f" ({to_ascii(arm.reason)})" if arm is not None and arm.reason else ""
-    return f"arm {spec.arm} of role {spec.role} was not run{why}"
+def _describe_absence(spec: GateSpec, arm: ArmSummary | None, summary: Summary) -> str:
+    """Why nothing of that arm and role was judged, and what to do about it."""
+    name, role = to_ascii(spec.arm), to_ascii(spec.role)
+    if arm is not None:
+        why = f" ({to_ascii(arm.reason)})" if arm.reason else ""
+        remedy = "run it" if arm.status == "not_run" else "gate an arm that runs"
+        return f"arm {name} of role {role} was not run{why}: {remedy}, or take the gate out"
+    if not any(other.role == spec.role for other in summary.arms):
+        return (
+            f"role {role} has no model that answers: name one (models: {{{role}: vendor/name}}), "
+            "or take the gate out"
+        )
+    asked = join_names([to_ascii(other.arm) for other in summary.arms if other.role == spec.role])
+    return f"role {role} is not asked by arm {name}, only by {asked}: gate one of these"
 
 
 def describe_selection(summary: Summary) -> str:

@@ -6,17 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from pytest_ftgate.decision.knowledge import CONTEXT, MIN_CONTEXT_SHARE, count_contexts, has_context_prompt
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset, GraderSpec
-from pytest_ftgate.model.grade import kind_of
+from pytest_ftgate.model.grade import FORMAT_GRADERS, kind_of
 from pytest_ftgate.model.summary import ArmSummary, Pattern, Summary
 from pytest_ftgate.model.verdict import Decision, Verdict
 from pytest_ftgate.registry import Registries
 
 SMALL_KNOWLEDGE_TOKENS = 10_000
 STATIC_CHANGES = frozenset(("never", "no", "none", "static", "rarely", "false", "off"))
-FORMAT_GRADERS = frozenset(
-    ("is-json", "contains-json", "json-fields", "tool-call", "regex", "label", "choice", "no-extra-text")
-)
 
 
 def is_proven_at_bar(arm: ArmSummary, bar: float) -> bool:
@@ -74,11 +72,6 @@ class Situation:
         return tuple(arm for arm in self.arms if arm.question == 1)
 
     @cached_property
-    def knowledge_arms(self) -> tuple[ArmSummary, ...]:
-        """Arms of question 2 that were run."""
-        return tuple(arm for arm in self.arms if arm.question == 2)
-
-    @cached_property
     def proven_arms(self) -> tuple[ArmSummary, ...]:
         """Arms proven at the bar, cheapest first."""
         return tuple(sorted((a for a in self.arms if is_proven_at_bar(a, self.bar)), key=rank_cost))
@@ -104,8 +97,47 @@ class Situation:
 
     @cached_property
     def is_question_2_waived(self) -> bool:
-        """Whether `context` was waived, and not run all the same."""
-        return self._is_waived("context") and not any(arm.kind == "context" for arm in self.arms)
+        """Whether `context` was waived, and not answered all the same."""
+        waived = any(a.status == "waived" and a.kind == CONTEXT for a in self.summary.arms)
+        return (waived or self._is_waived(CONTEXT)) and not self._is_question_2_answered
+
+    @cached_property
+    def _is_question_2_answered(self) -> bool:
+        """Whether knowledge was given: retrieved, or as the context of (nearly) all judged cases.
+
+        Where no knowledge is needed, whatever context there is suffices.
+        """
+        if any(arm.kind == "retrieval" and _counts_as_run(arm) for arm in self.arms):
+            return True
+        given, cases = self._context_counts
+        is_enough = self.evalset.decision.knowledge.none or given >= MIN_CONTEXT_SHARE * max(cases, 1)
+        return is_enough and self._is_context_shown
+
+    @cached_property
+    def _is_context_shown(self) -> bool:
+        """Whether an arm showed the cases' context; `as_is` does where its own prompt names it."""
+        if any(arm.kind == CONTEXT and _counts_as_run(arm) for arm in self.arms):
+            return True
+        return self.as_is is not None and _counts_as_run(self.as_is) and has_context_prompt(self.evalset)
+
+    @cached_property
+    def _context_counts(self) -> tuple[int, int]:
+        judged = {tally.case for tally in self.as_is.tallies} if self.as_is else set()
+        return count_contexts(self.evalset, judged)
+
+    @cached_property
+    def context_gap(self) -> str | None:
+        """How few cases have the context that was shown, where too few for question 2."""
+        if CONTEXT not in self.missing_arms or not self._is_context_shown:
+            return None
+        given, cases = self._context_counts
+        return f"context is given for {given:,} of {cases:,} cases"
+
+    @cached_property
+    def unrun_arms(self) -> tuple[str, ...]:
+        """The missing arms that running would mend: all but a `context` that too few cases have."""
+        is_thin = self.context_gap is not None
+        return tuple(name for name in self.missing_arms if not (is_thin and name == CONTEXT))
 
     @cached_property
     def usable_patterns(self) -> tuple[Pattern, ...]:
@@ -168,7 +200,7 @@ class Situation:
             yield "structured"
         has_context = any(case.context is not None for case in self.evalset.cases)
         if has_context or not self.evalset.decision.knowledge.none:
-            yield "context"
+            yield CONTEXT
 
     def _is_covered(self, kind: str) -> bool:
         if self._is_waived(kind):
@@ -178,6 +210,8 @@ class Situation:
             return True
         if kind == "structured" and any(_does_not_apply(a) for a in arms):
             return True
+        if kind == CONTEXT:
+            return self._is_question_2_answered
         return any(_counts_as_run(a) for a in arms)
 
     def _is_named(self, kind: str, names: Sequence[str]) -> bool:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pytest_ftgate.decision.knowledge import MIN_CONTEXT_SHARE
 from pytest_ftgate.decision.leaning import find_leaning
 from pytest_ftgate.decision.prompting import describe_accuracy
 from pytest_ftgate.decision.readiness import EXPLAIN, run_command
 from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, is_proven_below
 from pytest_ftgate.decision.wording import format_count, format_percent, join_names, to_ascii
 from pytest_ftgate.model.verdict import Verdict
+
+_GIVE_CONTEXT = (
+    f"give {format_percent(MIN_CONTEXT_SHARE)} of the cases their `context`, or run arm retrieval "
+    "(or waive context with a reason under `decision.waive`)"
+)
 
 
 def find_fine_tune(situation: Situation) -> Verdict | None:
@@ -147,13 +153,16 @@ def _is_recurrence_assessed(situation: Situation) -> bool:
 
 
 def _name_missing(situation: Situation) -> str:
-    missing = situation.missing_arms
-    return f" Not run: {join_names([to_ascii(name) for name in missing])}." if missing else ""
+    missing = situation.unrun_arms
+    unrun = f" Not run: {join_names([to_ascii(name) for name in missing])}." if missing else ""
+    gap = situation.context_gap
+    return f"{unrun} Question 2 is open: {gap}." if gap else unrun
 
 
 def _run_missing(situation: Situation) -> tuple[str, ...]:
-    names = join_names([to_ascii(name) for name in situation.missing_arms])
-    return (f"run {names} (or waive with a reason under `decision.waive`)",) if names else ()
+    names = join_names([to_ascii(name) for name in situation.unrun_arms])
+    run = (f"run {names} (or waive with a reason under `decision.waive`)",) if names else ()
+    return (*run, _GIVE_CONTEXT) if situation.context_gap else run
 
 
 def _undecided_arms(situation: Situation) -> list[str]:
@@ -181,11 +190,14 @@ def _open_conditions(situation: Situation) -> list[str]:
     if knowing:
         name = to_ascii(knowing[0].arm)
         reasons.append(f"{name} is proven at the bar, but not shown to be better than every prompt arm")
-    if situation.missing_arms:
-        names = join_names([to_ascii(name) for name in situation.missing_arms])
-        verb = "has" if len(situation.missing_arms) == 1 else "have"
+    if situation.unrun_arms:
+        names = join_names([to_ascii(name) for name in situation.unrun_arms])
+        verb = "has" if len(situation.unrun_arms) == 1 else "have"
         reasons.append(f"{names} {verb} not been run, without which tuning cannot be justified")
         reasons.extend(_explain_unproven_schema(situation))
+    if situation.context_gap:
+        needed = format_percent(MIN_CONTEXT_SHARE)
+        reasons.append(f"{situation.context_gap}, where tuning cannot be justified under {needed}")
     if situation.summary.patterns.confirmed and not situation.usable_patterns:
         reasons.append(
             "the patterns are about wrong values, and question 2 was waived: is it lack of knowledge?"

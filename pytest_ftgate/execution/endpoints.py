@@ -29,7 +29,7 @@ _VENDOR_HOSTS: Mapping[str, tuple[str, ...]] = {
 }
 # Hosts on which everyone can rent a name (Azure, cloud run times) are no vendor's own.
 
-_REFUSED_PARAMS = frozenset(
+_SET_ELSEWHERE = frozenset(
     (
         "additional_drop_params",
         "api_key",
@@ -48,11 +48,24 @@ _REFUSED_PARAMS = frozenset(
         "model_list",
         "num_retries",
         "request_timeout",
-        "stream",
         "success_callback",
         "timeout",
     )
 )
+
+_REMEDIES: Mapping[str, str] = {
+    "model": "The model is named by `model` beside `params`.",
+    "messages": "Messages come from the cases and the prompt; shots from the arm `few_shot`.",
+    "n": "One answer is read of each request, and all would be paid; for more answers set `repeats`.",
+    "best_of": "One answer is read of each request, and all would be paid; for more answers set `repeats`.",
+    "tools": "Tools stand in the cases, as `tools`.",
+    "functions": "Tools stand in the cases, as `tools`.",
+    "function_call": "Tools stand in the cases, as `tools`; to force one set `tool_choice`.",
+    "response_format": "A schema that the vendor enforces is what the arm `structured` tries.",
+    "stream": "Answers are read whole.",
+    "stream_options": "Answers are read whole.",
+}
+"""Params that would change what is asked or paid behind the plan's back, and what to do instead."""
 
 
 def vendor_of(model: str) -> str:
@@ -121,12 +134,13 @@ def refuse_unsafe_params(
     Allowed places: the vendor's own hosts (by https), loopback, hosts of the project's settings
     (`api_hosts`: `host`, `host:port` or `*.domain`), and what the user's own environment names.
     """
-    refused = sorted(_REFUSED_PARAMS.intersection(request.params))
+    refused = sorted(_SET_ELSEWHERE.intersection(request.params))
     if refused:
         raise _config_error(
             f"params of {request.model!r} may not set {', '.join(refused)}: keys come from the environment, "
             "retries and timeouts from the options. Remove it from the evalset."
         )
+    _refuse_request_params(request)
     own = environment_base_url(vendor_of(request.model), environ)
     for name, address in _addresses(request):
         if address != own and not _is_allowed(address, vendor_of(request.model), tuple(api_hosts)):
@@ -136,6 +150,18 @@ def refuse_unsafe_params(
                 "host, to loopback, or to hosts listed in the ini. "
                 f"If this host is yours, add `ftgate_api_hosts = {host}`."
             )
+
+
+def _refuse_request_params(request: Request) -> None:
+    extra = request.params.get("extra_body")
+    for params in (request.params, extra if isinstance(extra, Mapping) else {}):
+        for name, value in params.items():
+            is_harmless = name in ("n", "best_of") and value == 1 or name == "stream" and value is False
+            if name in _REMEDIES and value is not None and not is_harmless:
+                raise _config_error(
+                    f"params of {request.model!r} may not set {name} (to {str(value)[:80]!r}). "
+                    f"{_REMEDIES[name]} Remove it from the evalset."
+                )
 
 
 def _addresses(request: Request) -> Iterable[tuple[str, str]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from pytest_ftgate.errors import ProviderError
@@ -26,6 +29,18 @@ TEXT_CHARS = 10 * 2**20
 """Longer answers are cut and read as truncated: nothing sensible is that long."""
 
 _NO_KEY = "not-needed"
+
+_FIRST_CALL_MODULES = (
+    "openai.resources",
+    "litellm._service_logger",
+    "litellm.integrations.prometheus_services",
+    "litellm.litellm_core_utils.default_encoding",
+    "litellm.proxy.guardrails.exception_utils",
+)
+"""Imported by litellm in the middle of its first request (half a second). A version may lack some."""
+
+_sent_at: ContextVar[list[float] | None] = ContextVar("ftgate_sent_at", default=None)
+"""When the HTTP requests of the current call went out, `time.perf_counter` seconds."""
 
 
 @cache
@@ -68,6 +83,7 @@ class LitellmProvider:
     def __init__(self, api_hosts: Iterable[str] = ()) -> None:
         self._api_hosts = tuple(api_hosts)
         self._session: Any = None
+        self._warm_up: asyncio.Task[None] | None = None
 
     async def complete(self, trial: Trial, request: Request, timeout_s: float) -> Response:
         """The model's answer; raises ProviderError. `trial` is not looked at."""
@@ -76,9 +92,18 @@ class LitellmProvider:
         return await self.send(request, timeout_s)
 
     async def prepare(self, request: Request) -> None:
-        """Import litellm, for a request that may be sent."""
+        """Import litellm and warm it up, for a request that may be sent."""
         refuse_unsafe_params(request, self._api_hosts)
-        _load(request)
+        await self.warm_up(request)
+
+    async def warm_up(self, request: Request) -> None:
+        """Do what litellm leaves to its first request, so that no latency holds it. Sends nothing."""
+        litellm = _load(request)
+        if self._warm_up is None:
+            self._warm_up = asyncio.create_task(_warm_up(litellm))
+        # One for all: whoever gives up waiting does not end it for the others.
+        await asyncio.shield(self._warm_up)
+        _load_vendor(vendor_of(request.model))
 
     async def send(self, request: Request, timeout_s: float) -> Response:
         """Like `complete`, for a request whose address is known to be safe."""
@@ -87,20 +112,27 @@ class LitellmProvider:
             self._session = _open_session()
         arguments = _arguments(request, timeout_s)
         arguments["shared_session"] = self._session
+        sent_at: list[float] = []
+        _sent_at.set(sent_at)
         started = time.perf_counter()
         try:
             completion = await litellm.acompletion(**arguments)
         except Exception as error:  # noqa: BLE001 - the library raises anything, bare ImportErrors included
             raise translate_error(error, request) from None
-        return _read_completion(completion, request, time.perf_counter() - started)
+        # Preparing takes milliseconds, times all requests that are prepared at once: not the model's time.
+        return _read_completion(completion, request, time.perf_counter() - min(sent_at, default=started))
 
     async def close(self) -> None:
         """Close litellm's connections and let its log worker end, so that nothing warns afterwards."""
         session, self._session = self._session, None
-        if session is None:
+        warm_up, self._warm_up = self._warm_up, None
+        if session is None and warm_up is None:
             return
         # Connections first: whatever goes wrong with the log worker, none of them may stay open.
-        await session.close()
+        if session is not None:
+            await session.close()
+        if warm_up is not None:
+            await warm_up
         litellm = load_litellm()
         await litellm.close_litellm_async_clients()
         litellm.in_memory_llm_clients_cache.flush_cache()
@@ -117,9 +149,45 @@ def _open_session() -> Any:
 
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60.0, ttl_dns_cache=300)
     is_proxied = os.environ.get("AIOHTTP_TRUST_ENV", "").strip().lower() == "true"
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(_note_sent)
     return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=is_proxied
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=is_proxied, trace_configs=[trace]
     )
+
+
+async def _note_sent(*_: object) -> None:
+    sent_at = _sent_at.get()
+    if sent_at is not None:
+        sent_at.append(time.perf_counter())
+
+
+async def _warm_up(litellm: Any) -> None:
+    with _without_collecting():
+        for name in _FIRST_CALL_MODULES:
+            with suppress(ImportError):
+                import_module(name)
+        # A made-up answer: no network, no key. Not the evalset's model: for some vendors litellm would ask
+        # a server about it. Whatever is wrong here the first real request will say.
+        with suppress(Exception):
+            await litellm.acompletion(
+                model="openai/warm-up",
+                messages=[{"role": "user", "content": "warm-up"}],
+                mock_response="warm-up",
+                num_retries=0,
+                max_retries=0,
+                **{"no-log": True},
+            )
+
+
+@cache
+def _load_vendor(vendor: str) -> None:
+    """Import how litellm speaks to a vendor."""
+    litellm = load_litellm()
+    with suppress(Exception):
+        from litellm.utils import ProviderConfigManager
+
+        ProviderConfigManager.get_provider_chat_config(model="warm-up", provider=litellm.LlmProviders(vendor))
 
 
 def _load(request: Request) -> Any:

@@ -63,9 +63,9 @@ class LocalProvider:
         return replace(response, cost_usd=0.0)
 
     async def prepare(self, request: Request) -> None:
-        """Start the model's server and import litellm."""
+        """Start the model's server; import litellm and warm it up."""
         await self._server(request.model)
-        load_litellm()
+        await self._client.warm_up(request)
 
     async def close(self) -> None:
         """Stop all servers."""

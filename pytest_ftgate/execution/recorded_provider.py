@@ -85,8 +85,9 @@ class ResponseRecorder:
 def merge_parts(path: Path, order: Iterable[TrialKey] = ()) -> None:
     """Bring all parts of a recording into `path` and remove them.
 
-    Rows that `path` already had stay, unless they were answered again. Rows stand in the order of
-    `order` (the plan's), others after them, sorted by key. Raises RecordedResponsesError.
+    `order` is the whole plan. Rows that `path` already had stay, unless they were answered again or their
+    evalset is in the plan without their trial. Rows stand in the order of the plan, those of other
+    evalsets after them, sorted by key. Raises RecordedResponsesError.
     """
     found = path.parent.glob(f"{escape(path.name)}.*{_PART_SUFFIX}")
     parts = sorted(found, key=lambda part: (part.stat().st_mtime, part.name))
@@ -99,7 +100,10 @@ def merge_parts(path: Path, order: Iterable[TrialKey] = ()) -> None:
                 _read_lines(source, lines, is_part=source != path)
         place = {_row_key(key): index for index, key in enumerate(order)}
         last = len(place)
-        keys = sorted(lines, key=lambda key: (place.get(key, last), key.evalset or "", *key[1:]))
+        planned = {key.evalset for key in place}
+        # A row of a case or arm that is gone would make the whole recording unreadable for a replay.
+        kept = [key for key in lines if key in place or key.evalset not in planned]
+        keys = sorted(kept, key=lambda key: (place.get(key, last), key.evalset or "", *key[1:]))
         fresh = path.with_name(path.name + ".new")
         fresh.write_bytes(b"".join(lines[key] for key in keys))
         fresh.replace(path)

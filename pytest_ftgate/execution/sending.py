@@ -79,7 +79,7 @@ class Sender:
         while True:
             answer = await self._share(provider, trial, request, key)
             if isinstance(answer, Failure):
-                return replace(answer, attempts=answer.attempts + sum(turn.attempts for turn in turns))
+                return replace(answer, attempts=answer.attempts + _count_sent(turns))
             turns.append(answer)
             further = None
             if self._follow_up is not None and len(turns) <= trial.max_turns:
@@ -101,7 +101,9 @@ class Sender:
             outcome = await asyncio.shield(shared)
             if isinstance(outcome, Exception):
                 raise outcome
-            return replace(outcome, cached=True) if isinstance(outcome, Response) else outcome
+            if isinstance(outcome, Response):
+                return replace(outcome, cached=True)
+            return replace(outcome, attempts=0)  # counted where they were made
         shared = self._shared[key] = asyncio.get_running_loop().create_future()
         outcome = FtgateError("the run ended before the answer came")
         try:
@@ -122,9 +124,11 @@ class Sender:
         try:
             stored = await self._store.get(key, since=self._since, refresh=self._refresh)
             if stored is not None:
-                return stored
+                return redact_response(stored, self._redact)
             answer = await self._send(provider, trial, request)
             if isinstance(answer, Response):
+                # A vendor may echo the key. What is stored is what is judged, so that a resumed run is equal.
+                answer = redact_response(answer, self._redact)
                 await self._store.put(key, answer)
         except StorageError as error:
             # Going on would pay for answers that cannot be kept.
@@ -184,10 +188,30 @@ def sends_requests(provider: Provider) -> bool:
     return bool(getattr(provider, "sends_requests", True))
 
 
-def sum_turns(turns: Sequence[Response]) -> Response:
-    """One response for all turns of a trial: the last one's text, everything spent summed.
+def redact_response(response: Response, redact: Callable[[str], str]) -> Response:
+    """The response with no key in any of its texts."""
 
-    A sum over an unknown number is unknown (None).
+    def redact_known(text: str | None) -> str | None:
+        return None if text is None else redact(text)
+
+    return replace(
+        response,
+        text=redact_known(response.text),
+        tool_calls=tuple(
+            replace(call, name=redact(call.name), arguments=redact(call.arguments), id=redact_known(call.id))
+            for call in response.tool_calls
+        ),
+        finish_reason=redact_known(response.finish_reason),
+        model=redact_known(response.model),
+        system_fingerprint=redact_known(response.system_fingerprint),
+    )
+
+
+def sum_turns(turns: Sequence[Response]) -> Response:
+    """One response for all turns of a trial: the last one's text, everything summed.
+
+    A sum over an unknown number is unknown (None). Attempts are those of the turns that were not
+    cached: a first turn shared with another arm is counted there.
     """
     last = turns[-1]
     if len(turns) == 1:
@@ -198,10 +222,14 @@ def sum_turns(turns: Sequence[Response]) -> Response:
         usage=_sum_usage(usages) if len(usages) == len(turns) else None,
         latency_s=_sum_known([turn.latency_s for turn in turns]),
         cost_usd=_sum_known([turn.cost_usd for turn in turns]),
-        attempts=sum(turn.attempts for turn in turns),
+        attempts=_count_sent(turns) or sum(turn.attempts for turn in turns),
         turns=len(turns),
         cached=all(turn.cached for turn in turns),
     )
+
+
+def _count_sent(turns: Sequence[Response]) -> int:
+    return sum(turn.attempts for turn in turns if not turn.cached)
 
 
 def _sum_usage(usages: Sequence[Usage]) -> Usage:

@@ -13,8 +13,11 @@ from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.protocols import GradeContext
 
 # MMLU-Pro, evaluate_from_local.py (Wang et al. 2024): "answer is (X)", "Answer: X", the last letter.
-_ANSWER_IS = re.compile(r"answer is:?\s*[*`\"']*\(?([A-Z])\)?(?![A-Za-z])", re.IGNORECASE)
-_ANSWER = re.compile(r"answer\s*:\s*[*`\"']*\(?([A-Z])\)?(?![A-Za-z])", re.IGNORECASE)
+# Its letters are capital. A small one counts only before a parenthesis or where the line ends, for "a" is
+# an article.
+_LETTER = r"[*`\"']*\(?([A-Z](?![A-Za-z])|[a-z](?=\)|[*`\"'.]*\s*$))"
+_ANSWER_IS = re.compile(rf"(?i:answer is):?\s*{_LETTER}", re.MULTILINE)
+_ANSWER = re.compile(rf"(?i:answer)\s*:\s*{_LETTER}", re.MULTILINE)
 _BARE = re.compile(r"\s*[*`\"'(\[]*([A-Za-z])[*`\"')\].:]*(?:\s*\Z|\s*[).:]\s)")
 _STANDALONE = re.compile(r"(?<![\w'])([A-Z])(?![\w'])")
 

@@ -81,11 +81,7 @@ class _Comparison:
 
     def is_same(self, got: Json, expected: Json, path: _Path) -> bool:
         if type_name(got) in _NUMBERS and type_name(expected) in _NUMBERS:
-            return got == expected or (
-                math.isfinite(got)
-                and math.isfinite(expected)
-                and abs(got - expected) <= self.tolerance + 1e-12 * abs(expected)
-            )
+            return got == expected or _is_close(got, expected, self.tolerance)
         if isinstance(got, list) and isinstance(expected, list):
             left = [freeze(self.fold(item, path)) for item in got]
             right = [freeze(self.fold(item, path)) for item in expected]
@@ -112,6 +108,16 @@ class _Comparison:
         if len(self.problems) < _MAX_PROBLEMS:
             exact = "/" + "/".join(escape_part(str(part)) for part in path)
             self.problems.append(Problem(signature, f"{exact} {reason}"))
+
+
+def _is_close(got: float, expected: float, tolerance: float) -> bool:
+    try:
+        if not math.isfinite(got) or not math.isfinite(expected):
+            return False
+        return abs(got - expected) <= tolerance + 1e-12 * abs(expected)
+    except OverflowError:
+        # An integer beyond the range of floats, which an answer may well hold.
+        return False
 
 
 class JsonFields:

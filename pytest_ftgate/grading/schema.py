@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
+from fractions import Fraction
 from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _MAX_ERRORS = 200
 _MAX_SPELLED_KEYS = 300
+_DIVISORS = ("multipleOf", "divisibleBy")
 
 
 class CompiledSchema:
@@ -103,6 +106,9 @@ def _guarded_keywords(base: Any, budget: PatternBudget) -> dict[str, Any]:
         "patternProperties": partial(_check_pattern_properties, budget),
         "uniqueItems": _check_unique,
     }
+    for keyword in _DIVISORS:
+        if keyword in base.VALIDATORS:
+            replaced[keyword] = partial(_check_multiple, base.VALIDATORS[keyword])
     if "additionalProperties" in base.VALIDATORS:
         replaced["additionalProperties"] = partial(_check_additional, budget)
     return replaced
@@ -115,6 +121,20 @@ def _check_pattern(
 
     if validator.is_type(instance, "string") and not budget.search(wanted, instance):
         yield ValidationError(f"{instance[:80]!r} does not match {wanted!r}")
+
+
+def _check_multiple(
+    check: Any, validator: Any, wanted: Json, instance: Json, within: Json
+) -> Iterator[ValidationError]:
+    """As jsonschema does, but what no float can divide is divided exactly; infinity is no multiple."""
+    from jsonschema.exceptions import ValidationError
+
+    try:
+        yield from check(validator, wanted, instance, within) or ()
+    except OverflowError:
+        is_infinite = isinstance(instance, float) and math.isinf(instance)
+        if is_infinite or Fraction(instance) % Fraction(str(wanted)):
+            yield ValidationError(f"{str(instance)[:80]} is not a multiple of {str(wanted)[:80]}")
 
 
 def _check_pattern_properties(

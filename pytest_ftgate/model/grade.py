@@ -15,6 +15,11 @@ KINDS = (
 
 FORMAT_TOOL_SIGNATURES = ("tool:no_call", "tool:missing_arg", "tool:unknown_arg", "tool:arg_type")
 
+FORMAT_GRADERS = frozenset(
+    ("is-json", "contains-json", "json-fields", "tool-call", "regex", "label", "choice", "no-extra-text")
+)
+"""The built-in graders that judge form, for where no registry is at hand."""
+
 
 def kind_of(signature: str) -> str:
     """The failure kind of a signature: what stands before the first colon.

@@ -107,13 +107,6 @@ def _describe_verdict(entry: Mapping[str, Any]) -> str:
     return f"{title}{also}: {reason}"
 
 
-def render_gate_line(gate: Mapping[str, Any], *, path: str = "", width: int = 78) -> str:
-    """One gate: 'gate accuracy   61.2 % < 80 % (proven below)   XFAILED'."""
-    name = f"{path}::gate::{gate['name']}" if path else f"gate {gate['name']}"
-    start, end = show_text(f"{name}{_name_subject(gate)}   "), f"   {str(gate['outcome']).upper()}"
-    return start + cut_text(show_text(gate["reason"]), max(10, width - len(start) - len(end))) + end
-
-
 def _describe_gate(gate: Mapping[str, Any], room: int) -> list[str]:
     """One gate with the whole of its reason, wrapped."""
     text = f"{str(gate['outcome']).upper()} gate {gate['name']}{_name_subject(gate)}: {gate['reason']}"

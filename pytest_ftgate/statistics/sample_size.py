@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil, fsum, log, sqrt
+from math import ceil, fsum, sqrt
 
 from pytest_ftgate.statistics.intervals import load_special
 
 POWER = 0.80
 _TOO_MANY = 1_000_000
-
-
-def find_fewest_cases(bar: float, alpha: float) -> int:
-    """The smallest number of cases with which a perfect score is proven at the bar."""
-    if bar <= 0:
-        return 1
-    if bar >= 1:
-        raise ValueError("no number of cases proves a bar of 1.0")
-    return max(1, ceil(log(alpha) / log(bar) - 1e-9))
 
 
 def plan_cases(

@@ -6,14 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import fsum
 
-from pytest_ftgate.model.grade import is_format_failure
+from pytest_ftgate.model.grade import FORMAT_GRADERS, is_format_failure
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import SchemaEnforced
 from pytest_ftgate.model.trial import Plan
-
-FORMAT_GRADERS = frozenset(
-    ("is-json", "contains-json", "json-fields", "tool-call", "regex", "label", "choice", "no-extra-text")
-)
 
 _Output = tuple[str | None, tuple[tuple[str, str], ...]]
 

@@ -12,7 +12,7 @@ from report_world import HOSTILE, hostile_report, planned_report, report_of, wor
 
 from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, measure_width, quote_text, show_text
 from pytest_ftgate.reports.numbers import format_failure_rate, format_odds
-from pytest_ftgate.reports.terminal import render_evalset, render_gate_line
+from pytest_ftgate.reports.terminal import render_evalset
 
 GOLDEN = """\
 evals/tickets.evalset.yaml
@@ -154,13 +154,6 @@ def test_unknown_patterns_are_called_what_they_are():
     text = "\n".join(lines_of(report_of(build_evalset(), summary)))
     assert "recurrence not assessed" in text
     assert "survive every arm" not in text
-
-
-def test_gate_lines():
-    gate = world_report("fine_tune_justified")["evalsets"][0]["gates"][1]
-    line = render_gate_line(gate, path="e.yaml")
-    assert line == "e.yaml::gate::accuracy   61.2 % < 80 % (proven below); fine-tune ...   XFAILED"
-    assert "[few_shot candidate]" in render_gate_line({**gate, "arm": "few_shot"})
 
 
 def test_no_failures_seen_is_not_zero():

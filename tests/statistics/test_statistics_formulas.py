@@ -15,7 +15,7 @@ from pytest_ftgate.model.summary import CaseTally
 from pytest_ftgate.statistics.holm import adjust
 from pytest_ftgate.statistics.paired import compare_tallies, estimate_difference
 from pytest_ftgate.statistics.passk import estimate_all_pass, estimate_by_case
-from pytest_ftgate.statistics.sample_size import estimate_icc, find_fewest_cases, plan_cases
+from pytest_ftgate.statistics.sample_size import estimate_icc, plan_cases
 
 P_VALUES = st.lists(st.floats(0, 1), max_size=12)
 
@@ -115,12 +115,6 @@ def test_compare_tallies_pairs_by_case_and_names_what_changed() -> None:
     assert paired.difference == pytest.approx((0.8 - 1.0 + 0) / 3)
     assert (paired.fixed, paired.broken) == (("a",), ("b",))
     assert compare_tallies(first[:1], second[1:2], names=("x", "y"), alpha=0.05) is None
-
-
-@pytest.mark.parametrize(("bar", "cases"), [(0.7, 9), (0.8, 14), (0.9, 29), (0.95, 59), (0.99, 299)])
-def test_fewest_cases_that_can_pass(bar: float, cases: int) -> None:
-    assert find_fewest_cases(bar, 0.05) == cases
-    assert 0.05 ** (1 / cases) >= bar > 0.05 ** (1 / (cases - 1))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,45 @@
+"""How much of the evalset's knowledge its cases and its prompt carry: what question 2 is answered from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from pytest_ftgate.model.evalset import AS_IS, Evalset, Json
+
+CONTEXT = "context"
+MIN_CONTEXT_SHARE = 0.9
+"""Share of the judged cases that must have context before an arm that gives it answers question 2."""
+
+_NOTHING: tuple[Json, ...] = (None, "", [], {})
+
+
+def count_contexts(evalset: Evalset, judged: Collection[str]) -> tuple[int, int]:
+    """(cases with context, cases) among the judged; among all where `judged` is empty."""
+    cases = [case for case in evalset.cases if not judged or case.id in judged]
+    return sum(case.context not in _NOTHING for case in cases), len(cases)
+
+
+def has_context_prompt(evalset: Evalset) -> bool:
+    """Whether the prompt of `as_is` names the context itself, so that `as_is` is the context arm."""
+    own = next((arm.prompt for arm in evalset.arms if arm.name == AS_IS), None)
+    return any(CONTEXT in text and _reads_context(text) for text in _list_texts(own or evalset.prompt))
+
+
+def _list_texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (text for part in value.values() for text in _list_texts(part))
+    elif isinstance(value, list | tuple):
+        yield from (text for part in value for text in _list_texts(part))
+
+
+def _reads_context(template: str) -> bool:
+    from jinja2 import Environment, TemplateError, meta
+
+    try:
+        # Only parsed, never rendered: nothing is there to escape.
+        parsed = Environment().parse(template)  # noqa: S701
+    except (TemplateError, RecursionError):
+        return False
+    return CONTEXT in meta.find_undeclared_variables(parsed)
