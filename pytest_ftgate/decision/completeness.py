@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_ftgate.decision.wording import format_count, format_percent, to_ascii
+from pytest_ftgate.decision.wording import format_count, format_percent, join_names, to_ascii
+from pytest_ftgate.model.evalset import GateSpec
 from pytest_ftgate.model.summary import ArmSummary, Summary
 
 MAX_UNANSWERED = 0.02
@@ -28,6 +29,29 @@ def describe_gaps(summary: Summary) -> tuple[str, ...]:
     if sum(arm.unanswered for arm in lost) > replayed or any(_crashed(arm) for arm in lost):
         gaps.extend(_describe_arm(arm, summary) for arm in lost)
     return tuple(gaps)
+
+
+def describe_selection(summary: Summary) -> str:
+    """'3 of 200 cases selected' ('items' where several arms or roles make several items of a case)."""
+    noun = "cases" if summary.total == summary.total_cases else "items"
+    return f"{summary.selected:,} of {summary.total:,} {noun} selected"
+
+
+def describe_absence(spec: GateSpec, arm: ArmSummary | None, summary: Summary) -> str:
+    """Why nothing was judged of the arm and role of a gate, and what to do about it."""
+    name, role = to_ascii(spec.arm), to_ascii(spec.role)
+    if arm is not None:
+        why = f" ({to_ascii(arm.reason)})" if arm.reason else ""
+        remedy = "run it" if arm.status == "not_run" else "gate an arm that runs"
+        return f"arm {name} of role {role} was not run{why}: {remedy}, or take the gate out"
+    asking = [other.arm for other in summary.arms if other.role == spec.role and other.status == "run"]
+    if not asking:
+        return (
+            f"role {role} has no model that answers: name one (models: {{{role}: vendor/name}}), "
+            "or take the gate out"
+        )
+    shown = join_names([to_ascii(other) for other in asking])
+    return f"role {role} is not asked by arm {name}, only by {shown}: gate one of these"
 
 
 def is_arm_incomplete(arm: ArmSummary) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from pytest_ftgate.decision.completeness import describe_gaps
-from pytest_ftgate.decision.rules import describe_selection
+from pytest_ftgate.decision.completeness import describe_gaps, describe_selection
 from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import format_count, join_names, to_ascii
 from pytest_ftgate.model.summary import Finding

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pytest_ftgate.decision.completeness import describe_gaps
+from pytest_ftgate.decision.completeness import describe_absence, describe_gaps, describe_selection
 from pytest_ftgate.decision.evidence import (
     PROVE_PASS,
     TOLERANCE,
@@ -14,11 +14,11 @@ from pytest_ftgate.decision.evidence import (
     proves_at_least,
     proves_at_most,
 )
-from pytest_ftgate.decision.wording import format_compared, format_count, join_names, to_ascii
+from pytest_ftgate.decision.wording import format_compared, format_count, to_ascii
 from pytest_ftgate.errors import UnknownNameError
 from pytest_ftgate.model.evalset import Evalset, GateSpec, Json
 from pytest_ftgate.model.protocols import Gate
-from pytest_ftgate.model.summary import ArmSummary, Rate, Summary
+from pytest_ftgate.model.summary import Rate, Summary
 from pytest_ftgate.model.verdict import GateResult
 from pytest_ftgate.registry import Registry
 
@@ -261,31 +261,9 @@ def _skip_gate(spec: GateSpec, summary: Summary, rule: str, strict: bool) -> Gat
     if arm is None or arm.status != "run":
         is_left_out = arm is not None and arm.status == "not_run"
         is_skipped = is_left_out and spec.name != ACCURACY and not strict
-        reason = f"not evaluated: {_describe_absence(spec, arm, summary)}"
+        reason = f"not evaluated: {describe_absence(spec, arm, summary)}"
         return _result(spec, "skipped" if is_skipped else "failed", evidence=rule, reason=reason)
     return None
-
-
-def _describe_absence(spec: GateSpec, arm: ArmSummary | None, summary: Summary) -> str:
-    """Why nothing of that arm and role was judged, and what to do about it."""
-    name, role = to_ascii(spec.arm), to_ascii(spec.role)
-    if arm is not None:
-        why = f" ({to_ascii(arm.reason)})" if arm.reason else ""
-        remedy = "run it" if arm.status == "not_run" else "gate an arm that runs"
-        return f"arm {name} of role {role} was not run{why}: {remedy}, or take the gate out"
-    if not any(other.role == spec.role for other in summary.arms):
-        return (
-            f"role {role} has no model that answers: name one (models: {{{role}: vendor/name}}), "
-            "or take the gate out"
-        )
-    asked = join_names([to_ascii(other.arm) for other in summary.arms if other.role == spec.role])
-    return f"role {role} is not asked by arm {name}, only by {asked}: gate one of these"
-
-
-def describe_selection(summary: Summary) -> str:
-    """'3 of 200 cases selected' ('items' where several arms or roles make several items of a case)."""
-    noun = "cases" if summary.total == summary.total_cases else "items"
-    return f"{summary.selected:,} of {summary.total:,} {noun} selected"
 
 
 def _evaluate_gate(

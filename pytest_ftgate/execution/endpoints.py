@@ -156,7 +156,7 @@ def _refuse_request_params(request: Request) -> None:
     extra = request.params.get("extra_body")
     for params in (request.params, extra if isinstance(extra, Mapping) else {}):
         for name, value in params.items():
-            is_harmless = name in ("n", "best_of") and value == 1 or name == "stream" and value is False
+            is_harmless = (name in ("n", "best_of") and value == 1) or (name == "stream" and value is False)
             if name in _REMEDIES and value is not None and not is_harmless:
                 raise _config_error(
                     f"params of {request.model!r} may not set {name} (to {str(value)[:80]!r}). "

@@ -165,7 +165,7 @@ async def _note_sent(*_: object) -> None:
 async def _warm_up(litellm: Any) -> None:
     with _without_collecting():
         for name in _FIRST_CALL_MODULES:
-            with suppress(ImportError):
+            with suppress(Exception):
                 import_module(name)
         # A made-up answer: no network, no key. Not the evalset's model: for some vendors litellm would ask
         # a server about it. Whatever is wrong here the first real request will say.

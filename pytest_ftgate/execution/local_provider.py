@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from pytest_ftgate.errors import ProviderError
-from pytest_ftgate.execution.litellm_provider import LitellmProvider, load_litellm
+from pytest_ftgate.execution.litellm_provider import LitellmProvider
 from pytest_ftgate.model.response import Response
 from pytest_ftgate.model.trial import Request, Trial
 

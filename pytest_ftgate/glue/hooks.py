@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,8 +18,12 @@ class HookError(FtgateError):
 
 def call_hook(config: pytest.Config, name: str, **arguments: Any) -> Any:
     """The result of the hook `name`. Raises HookError, which names the hook and the place that raised."""
+    return _guard(name, getattr(config.hook, name), config=config, **arguments)
+
+
+def _guard(name: str, caller: Callable[..., Any], **arguments: Any) -> Any:
     try:
-        return getattr(config.hook, name)(config=config, **arguments)
+        return caller(**arguments)
     except FtgateError:
         raise
     except Exception as error:
@@ -47,7 +52,11 @@ def register_late(config: pytest.Config, plugin: object, registries: Registries)
         if hasattr(plugin, name):
             others = [other for other in manager.get_plugins() if other is not plugin]
             caller = manager.subset_hook_caller(name, others)
-            caller(config=config, **_registry_arguments(kind, registries))
+            try:
+                _guard(name, caller, config=config, **_registry_arguments(kind, registries))
+            except FtgateError as error:
+                # pytest is collecting: this is how a collector says what is wrong in one block.
+                raise pytest.Collector.CollectError(f"ftgate: {error}") from None
 
 
 def _registry_arguments(kind: str, registries: Registries) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pytest_ftgate.glue.collect import SUFFIXES, EvalsetFile, EvalsetItem
-from pytest_ftgate.glue.payload import Payload, attach
 from pytest_ftgate.glue.hooks import register_late
+from pytest_ftgate.glue.payload import Payload, attach
 from pytest_ftgate.glue.session import FtgateSession
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from pytest_ftgate.cli.main import main
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -178,12 +178,41 @@ def test_a_partial_selection_with_missing_answers_is_not_green():
     assert judge(summary, ACCURACY).gates[0].outcome == "failed"
 
 
-@pytest.mark.parametrize("absent", [(), (idle_arm("few_shot", "not_run", "left out by --ftgate-arms"),)])
-def test_a_gate_whose_arm_was_not_run_is_skipped(absent):
+LEFT_OUT = idle_arm("few_shot", "not_run", "left out by --ftgate-arms")
+COST = GateSpec(name="cost", options={"usd_per_1k_cases": 9})
+
+
+@pytest.mark.parametrize(
+    ("spec", "absent", "outcome", "said"),
+    [
+        (COST, (LEFT_OUT,), "skipped", "left out by --ftgate-arms"),
+        (ACCURACY, (LEFT_OUT,), "failed", "left out by --ftgate-arms): run it"),
+        (ACCURACY, (), "failed", "only by as_is"),
+        (COST, (idle_arm("few_shot", "skipped", "no examples"),), "failed", "no examples"),
+        (COST, (idle_arm("few_shot", "waived", "dear"),), "failed", "dear"),
+    ],
+)
+def test_only_a_gate_whose_arm_was_left_out_of_the_run_is_skipped_and_never_accuracy(
+    spec, absent, outcome, said
+):
     summary = build_summary(build_arm("as_is", 0.9), *absent)
-    spec = GateSpec(name="accuracy", options={"min": 0.8}, arm="few_shot")
-    assert gate_of(summary, spec).outcome == "skipped"
+    spec = replace(spec, arm="few_shot")
+    gate = gate_of(summary, spec)
+    assert (gate.outcome, gate.value) == (outcome, None)
+    assert gate.reason.startswith("not evaluated: ")
+    assert said in gate.reason
+    assert "instead" not in gate.reason
     assert gate_of(summary, spec, strict=True).outcome == "failed"
+    partial = replace(summary, partial=True, selected=3)
+    assert gate_of(partial, spec).outcome == "skipped"
+
+
+@pytest.mark.parametrize("spec", [ACCURACY, COST])
+def test_a_gate_on_a_role_without_a_model_fails_and_says_what_to_add(spec):
+    gate = gate_of(world_with(build_rate(0.9)), replace(spec, role="teacher"))
+    assert gate.outcome == "failed"
+    assert "role teacher has no model" in gate.reason
+    assert "models: {teacher: vendor/name}" in gate.reason
 
 
 def test_an_unknown_or_crashing_gate_fails_closed():
@@ -324,6 +353,18 @@ def test_the_refusal_says_how_many_cases_are_needed():
     ((_, sentence),) = infeasible_gates(build_evalset(cases=cases_of(13), gates=(ACCURACY,)), "prove-pass")
     assert "14 cases can" in sentence
     assert "Add 1 case," in sentence
+
+
+def test_a_failing_gate_of_a_set_too_small_says_how_many_cases_to_add():
+    gate = judge(replace(justified(), judged_cases=38), ACCURACY).gates[1]
+    assert gate.reason.endswith("instead: add 12 more cases with expected outputs")
+
+
+def test_a_failing_gate_asks_for_context_where_too_few_cases_have_it():
+    bare = tuple(Case(id=f"c{i}", input="x", expected="y", has_expected=True) for i in range(99))
+    cases = (*bare, replace(bare[0], id="c99", context="c"))
+    gate = judge(justified(), ACCURACY, cases=cases).gates[1]
+    assert gate.reason.endswith("instead: give more cases their context")
 
 
 def test_a_failing_gate_names_the_arms_to_run_first():

@@ -27,8 +27,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ftgate.decision.questions import decide
+from pytest_ftgate.decision.situation import is_proven_at_bar
 from pytest_ftgate.model.evalset import Case, GateSpec, GraderSpec, Knowledge
-from pytest_ftgate.model.summary import Finding
+from pytest_ftgate.model.summary import CaseTally, Finding
 
 
 def judge(evalset, summary, *, strict=False, evidence=None):
@@ -217,6 +218,131 @@ def test_context_is_not_needed_where_no_knowledge_is():
     assert verdict_of(summary, cases=bare, decision=none).decision == "fine_tune_justified"
     assert verdict_of(summary, cases=bare).missing_arms == ("context",)
     assert verdict_of(summary, decision=none).missing_arms == ("context",)
+
+
+NO_KNOWLEDGE = Knowledge(stated=True, none=True)
+
+
+def cases_with_context(count, total=100, context="c"):
+    return tuple(
+        Case(id=f"c{i}", input="x", expected="y", has_expected=True, context=context if i < count else None)
+        for i in range(total)
+    )
+
+
+@pytest.mark.parametrize(
+    ("cases", "knowledge", "is_answered"),
+    [
+        (cases_with_context(100), Knowledge(), True),
+        (cases_with_context(90), Knowledge(), True),
+        (cases_with_context(89), Knowledge(), False),
+        (cases_with_context(1), Knowledge(), False),
+        (cases_with_context(100, context=""), Knowledge(), False),
+        (cases_with_context(1), NO_KNOWLEDGE, True),
+    ],
+)
+def test_context_answers_question_2_only_where_nearly_all_cases_have_it(cases, knowledge, is_answered):
+    verdict = verdict_of(justified(), cases=cases, decision=decide_with(knowledge=knowledge))
+    assert (verdict.decision == "fine_tune_justified") == is_answered
+    assert verdict.missing_arms == (() if is_answered else ("context",))
+
+
+def test_too_little_context_is_said_with_its_numbers():
+    verdict = verdict_of(justified(), cases=cases_with_context(1))
+    assert verdict.decision == "inconclusive"
+    assert "context is given for 1 of 100 cases" in verdict.reason
+    assert "not been run" not in verdict.reason
+    assert any("90 % of the cases" in change for change in verdict.changes)
+    scattered = replace(justified(), patterns=pattern_set(build_pattern(reproducible=False)))
+    assert "1 of 100 cases" in verdict_of(scattered, cases=cases_with_context(1)).reason
+
+
+def test_only_judged_cases_count_for_the_share_of_context():
+    tallies = tuple(CaseTally(case=f"c{i}", graded=5, passed=3) for i in range(10))
+    arms = (replace(LOW[0], tallies=tallies), *LOW[1:])
+    summary = replace(justified(), arms=arms)
+    assert verdict_of(summary, cases=cases_with_context(10)).decision == "fine_tune_justified"
+    hollow = tuple(replace(case, context=None) if int(case.id[1:]) < 10 else case
+                   for case in cases_with_context(100))  # fmt: skip
+    assert verdict_of(summary, cases=hollow).missing_arms == ("context",)
+
+
+def test_retrieval_answers_question_2_in_place_of_context():
+    arms = (*(a for a in LOW if a.arm != "context"), build_arm("retrieval", 0.69))
+    summary = replace(justified(), arms=arms)
+    assert verdict_of(summary, cases=cases_with_context(1)).decision == "fine_tune_justified"
+    assert verdict_of(summary, cases=cases_with_context(0)).decision == "fine_tune_justified"
+
+
+RAG = (
+    {"role": "system", "content": "Answer."},
+    {"role": "user", "content": "{{ context|trim }}\n{{ input }}"},
+)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "given", "is_answered"),
+    [
+        (RAG, 100, True),
+        (RAG, 89, False),
+        (({"role": "user", "content": [{"type": "text", "text": "{{ context }}"}]},), 100, True),
+        (({"role": "user", "content": "{% for c in context %}{{ c }}{% endfor %}"},), 100, True),
+        (({"role": "user", "content": "the context: {{ input }}"},), 100, False),
+        (({"role": "user", "content": "{{ vars.context }}{{ input['context'] }}"},), 100, False),
+        (({"role": "user", "content": "{{ context"},), 100, False),
+        ((), 100, False),
+    ],
+)
+def test_a_prompt_that_names_the_context_is_its_own_context_arm(prompt, given, is_answered):
+    bare = tuple(a for a in LOW if a.arm != "context")
+    skipped = (*bare, idle_arm("context", "skipped", "the prompt already has the context"))
+    for arms in (bare, skipped):
+        summary = replace(justified(), arms=arms)
+        verdict = verdict_of(summary, cases=cases_with_context(given), prompt=prompt)
+        assert (verdict.decision == "fine_tune_justified") == is_answered
+        assert verdict.missing_arms == (() if is_answered else ("context",))
+
+
+def test_waiving_context_bars_nothing_where_the_prompt_has_it():
+    summary = build_summary(
+        *(a for a in LOW if a.arm != "context"),
+        patterns=pattern_set(build_pattern("value:/total", share=0.8)),
+    )
+    waived = decide_with(waive={"context": "in the prompt"})
+    assert verdict_of(summary, decision=waived, prompt=RAG).decision == "fine_tune_justified"
+    assert verdict_of(summary, decision=waived).decision == "inconclusive"
+
+
+def test_a_waived_context_arm_of_another_name_bars_value_patterns_too():
+    gold = replace(idle_arm("context", "waived", "secret"), arm="gold")
+    summary = build_summary(
+        *(a for a in LOW if a.arm != "context"), gold,
+        patterns=pattern_set(build_pattern("value:/total", share=0.8)),
+    )  # fmt: skip
+    assert verdict_of(summary, decision=decide_with(waive={"gold": "secret"})).decision == "inconclusive"
+
+
+def test_as_is_is_tested_at_alpha_and_any_other_arm_corrected():
+    test = replace(build_test(0.87), lower=BAR, lower_m=BAR - 0.01)
+    assert is_proven_at_bar(build_arm("as_is", 0.87, accuracy_test=test), BAR)
+    assert not is_proven_at_bar(build_arm("few_shot", 0.87, accuracy_test=test), BAR)
+    assert not is_proven_at_bar(idle_arm("as_is", "not_run"), BAR)
+
+
+def test_the_next_command_says_that_it_asks_where_this_run_asked_nothing():
+    evalset, summary = worlds()["inconclusive"]
+    assert judge(evalset, summary).verdict.next_command == "pytest --ftgate evals/tickets.evalset.yaml"
+    replayed = judge(evalset, replace(summary, requests_sent=0)).verdict.next_command
+    assert replayed == "pytest --ftgate evals/tickets.evalset.yaml  # asks the model"
+
+
+@pytest.mark.parametrize("changes", [{"stale": 1}, {"not_recorded": 2}])
+def test_after_an_incomplete_replay_the_next_command_records(changes):
+    verdict = verdict_of(replace(justified(), requests_sent=0, **changes))
+    assert verdict.decision == "incomplete"
+    command, comment = verdict.next_command.split("  # ")
+    assert command == "pytest --ftgate evals/tickets.evalset.yaml --ftgate-record FILE"
+    assert comment == "asks the model"
 
 
 def test_a_waived_arm_is_not_missing_and_is_printed():

@@ -149,7 +149,7 @@ def test_without_the_flag_nothing_happens(world: World) -> None:
     world.pytester.makepyfile("def test_it(): pass")
     result = world.pytester.runpytest_inprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=1)
-    assert sorted(p.name for p in world.path.iterdir() if p.name not in ("__pycache__",)) == [
+    assert sorted(p.name for p in world.path.iterdir() if p.name != "__pycache__") == [
         "t.evalset.yaml",
         "test_without_the_flag_nothing_happens.py",
     ]
@@ -294,3 +294,16 @@ def test_a_conftest_beside_the_evalsets_is_seen(world: World) -> None:
         for arguments in ((), ("evals",)):
             assert world.run(*arguments).ret == 0
     assert {r["outcome"] for r in world.records()} == {"passed"}
+
+
+def test_a_late_conftest_that_raises_is_one_clear_message(world: World) -> None:
+    folder = world.path / "evals"
+    folder.mkdir()
+    (folder / "conftest.py").write_text("def pytest_ftgate_register_graders(functions):\n    1 / 0\n")
+    with world.serve(answer_by_key()) as server:
+        world.write("evals/t", simple(server, count=2) | {"name": "t"})
+        result = world.run()
+    output = result.stdout.str() + result.stderr.str()
+    assert result.ret == 2
+    assert "pytest_ftgate_register_graders of a plugin or conftest.py raised ZeroDivisionError" in output
+    assert "INTERNALERROR" not in output

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from pytest_ftgate.cli.check import builtin_registries
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "schemas" / "evalset.schema.json").read_text())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ def request(model="openai/gpt-4o-mini", **params):
 ALLOWED = [
     request(),
     request(temperature=0, seed=1, extra_body={"cache_prompt": False}),
+    request(n=1, stream=False, tool_choice="required", parallel_tool_calls=False),
     request(api_base="http://127.0.0.1:8000/v1"),
     request(api_base="http://localhost:8000"),
     request(api_base="http://[::1]:8000/v1"),
@@ -57,6 +60,12 @@ REFUSED = [
     request(num_retries=9),
     request(fallbacks=["openai/other"]),
     request(mock_response="hello"),
+    request(messages=[]),
+    request(best_of=3),
+    request(functions=[]),
+    request(stream=True),
+    request(stream_options={"include_usage": True}),
+    request(extra_body={"n": 5}),
 ]
 HOSTS = ("llm.example.org:8443", "*.models.example.com")
 
@@ -73,6 +82,21 @@ def test_refused(wanted):
     assert caught.value.signature == "infra:config"
     assert caught.value.fatal
     assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("params", "remedy"),
+    [
+        ({"n": 5}, r"may not set n \(to '5'\)\. .*set `repeats`"),
+        ({"model": "gpt-9"}, "`model` beside `params`"),
+        ({"tools": [{"type": "function"}]}, "in the cases, as `tools`"),
+        ({"response_format": {"type": "json_object"}}, "the arm `structured`"),
+    ],
+)
+def test_a_param_that_breaks_the_request_is_refused_with_what_to_do_instead(params, remedy):
+    wanted = replace(request(), params=params)
+    with pytest.raises(ProviderError, match=remedy):
+        refuse_unsafe_params(wanted, (), {})
 
 
 def test_a_refusal_says_what_to_write():

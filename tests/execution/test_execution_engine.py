@@ -22,7 +22,7 @@ from pytest_ftgate.execution.engine import Engine
 from pytest_ftgate.execution.lanes import Lanes
 from pytest_ftgate.execution.local_provider import host_limit
 from pytest_ftgate.execution.store import MemoryStore, SqliteStore
-from pytest_ftgate.model.response import Failure, Response, Usage
+from pytest_ftgate.model.response import Failure, Response, ToolCall, Usage
 from pytest_ftgate.model.trial import Request, Trial
 from pytest_ftgate.registry import Registry
 
@@ -174,7 +174,8 @@ def test_reask_shows_the_problem_and_sums_what_was_spent(make_engine):
     as_is, reask, other = ask(
         engine, make_trial(), make_trial(arm="reask", max_turns=1), make_trial("good?", max_turns=0, case="d")
     )
-    assert (reask.text, reask.turns, reask.attempts) == ("good", 2, 2)
+    assert (reask.text, reask.turns, reask.attempts) == ("good", 2, 1)
+    assert sum(a.attempts for a in (as_is, reask, other) if not a.cached) == engine.requests_sent == 3
     assert reask.usage == Usage(prompt_tokens=20, completion_tokens=4)
     assert (reask.cost_usd, reask.latency_s) == (0.5, 1.0)
     assert (as_is.text, as_is.turns) == ("bad", 1)
@@ -195,6 +196,39 @@ def test_a_follow_up_that_gets_no_answer_leaves_the_trial_unanswered(make_engine
     [answer] = ask(make_engine(Scripted(script), follow_up=follow_up), make_trial(max_turns=3))
     assert isinstance(answer, Failure)
     assert answer.attempts == 2
+
+
+def test_a_shared_failure_counts_its_attempts_once(make_engine):
+    provider = Scripted(lambda request: ProviderError("infra:bad_gateway", "500", retryable=True))
+    engine = make_engine(provider, max_attempts=3)
+    answers = ask(engine, make_trial(), make_trial(arm="reask", max_turns=1))
+    assert {answer.signature for answer in answers} == {"infra:bad_gateway"}
+    assert sum(answer.attempts for answer in answers) == engine.requests_sent == 3
+
+
+def test_a_key_that_a_vendor_echoes_is_not_stored_and_a_resumed_run_is_equal(make_engine, tmp_path):
+    class Echo(Scripted):
+        async def complete(self, trial, request, timeout_s):
+            call = ToolCall(name="f", arguments='{"auth": "sk-planted"}', id="sk-planted")
+            return Response(
+                text="Bearer sk-planted",
+                tool_calls=(call,),
+                model="sk-planted",
+                system_fingerprint="sk-planted",
+            )
+
+    def answer_once(**more):
+        store = SqliteStore(tmp_path / "r.sqlite")
+        engine = make_engine(Echo(), store=store, redact=lambda t: t.replace("sk-planted", "***"), **more)
+        [answer] = ask(engine, make_trial())
+        assert all(b"sk-planted" not in file.read_bytes() for file in tmp_path.iterdir())
+        engine.close()
+        return answer
+
+    first, resumed = answer_once(), answer_once()
+    assert (first.text, first.tool_calls[0].arguments) == ("Bearer ***", '{"auth": "***"}')
+    assert resumed == replace(first, cached=True)
+    assert all(b"sk-planted" not in file.read_bytes() for file in tmp_path.iterdir())
 
 
 def test_retries_are_attempts_and_end_at_the_limit(make_engine):

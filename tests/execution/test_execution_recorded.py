@@ -290,6 +290,22 @@ def test_recording_again_replaces_what_was_answered_again_and_keeps_the_rest(tmp
     assert [(row["case"], row["output"]) for row in rows] == [("a", "1"), ("b", "2"), ("c", "2")]
 
 
+def test_recording_again_drops_rows_that_are_no_longer_planned(tmp_path, write):
+    path = write(
+        {"evalset": "e", "case": "gone", "arm": "as_is", "output": "old"},
+        {"evalset": "e", "case": "c-1", "arm": "gone", "output": "old"},
+        {"evalset": "e", "case": "c-1", "arm": "as_is", "repeat": 2, "output": "old"},
+        {"evalset": "e", "case": "c-2", "arm": "as_is", "output": "not selected this time"},
+        {"evalset": "other", "case": "o", "arm": "as_is", "output": "another evalset"},
+    )
+    recorder = ResponseRecorder(path)
+    recorder.add(make_trial(case="c-1"), Response(text="new"))
+    recorder.close([make_trial(case="c-1").key, make_trial(case="c-2").key])
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["output"] for row in rows] == ["new", "not selected this time", "another evalset"]
+    RecordedResponses.load([path]).check([plan(arms=("as_is",))])
+
+
 def test_a_killed_recording_loses_at_most_its_unfinished_line(tmp_path):
     path = tmp_path / "c.jsonl"
     recorder = ResponseRecorder(path)

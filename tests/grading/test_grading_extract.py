@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pytest_ftgate.cli.check import builtin_registries
 from pytest_ftgate.grading.apply import judge_trial
 from pytest_ftgate.model.evalset import Case, GraderSpec

@@ -117,6 +117,86 @@ def test_any_tool_call(name, arguments):
     assert_sound(judge(None, spec("tool-call", [{"f": {"a": [1]}}]), calls=(call,)))
 
 
+NUMBERS = (
+    st.integers(-(10**420), 10**420)
+    | st.sampled_from([10**400, -(10**400), 10**308, 10**309, 2**1024, 2**1023])
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+NUMBER_GRADERS = [
+    spec("equals"),
+    spec("numeric"),
+    spec("numeric", tolerance=0.5, relative_tolerance=0.1),
+    spec("json-fields"),
+    spec("json-fields", numeric_tolerance=0.5),
+    spec("json-fields", sets=True),
+    spec("tool-call"),
+]
+
+
+@given(NUMBERS, NUMBERS)
+@example(10**400, 5)
+@example(5, 10**400)
+@example(10**400, 5.5)
+@example(5.5, 10**400)
+@settings(max_examples=60, deadline=None)
+def test_huge_numbers_are_right_or_wrong_but_never_an_error(got, expected):
+    for grader in NUMBER_GRADERS:
+        for right in (expected, got):
+            wanted, text = right, json.dumps(got)
+            if grader.name == "json-fields":
+                wanted, text = {"total": [right]}, json.dumps({"total": [got]})
+            elif grader.name == "tool-call":
+                wanted, text = [{"f": {"total": [right]}}], f"f(total={got!r})"
+            record = judge(text, grader, expected=wanted)
+            assert_sound(record)
+            if right is got:
+                assert record.outcome == "passed", (grader.name, record.grades)
+        if abs(got) > 10**309 and abs(expected) < 10**308:
+            assert record_of_other(grader, got, expected) == "failed"
+
+
+def record_of_other(grader, got, expected):
+    if grader.name == "json-fields":
+        return judge(json.dumps([got]), grader, expected=[expected]).outcome
+    if grader.name == "tool-call":
+        return judge(f"f(x={got!r})", grader, expected=[{"f": {"x": [expected]}}]).outcome
+    return judge(json.dumps(got), grader, expected=expected).outcome
+
+
+LIMITS = st.floats(1e-300, 1e300, allow_nan=False) | st.integers(1, 10**400)
+KEYWORDS = ("multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "const")
+
+
+@given(NUMBERS, LIMITS, st.sampled_from(KEYWORDS))
+@example(10**400, 0.5, "multipleOf")
+@example(5.5, 10**400, "multipleOf")
+@settings(max_examples=150, deadline=None)
+def test_huge_numbers_under_any_keyword_of_a_schema(got, limit, keyword):
+    for drafted in ({}, {"$schema": "http://json-schema.org/draft-07/schema#"}):
+        schema = {**drafted, "properties": {"total": {keyword: limit}}}
+        assert_sound(judge(json.dumps({"total": got}), spec("is-json", schema=schema)))
+    assert_sound(judge('{"total": 1e999}', spec("is-json", schema=schema)))
+
+
+@pytest.mark.parametrize(
+    ("text", "divisor", "outcome"),
+    [
+        ("1" + "0" * 400, 0.5, "passed"),
+        ("1" + "0" * 400, 0.3, "failed"),
+        ("1" + "0" * 400, 7, "failed"),
+        ("1e999", 0.5, "failed"),
+        ("1e999", 2, "failed"),
+        ("1.5", 10**400, "failed"),
+        ("7.5", 2.5, "passed"),
+        ("7.5", 2, "failed"),
+    ],
+)
+def test_multiples_beyond_the_range_of_floats(text, divisor, outcome):
+    record = judge(text, spec("is-json", schema={"multipleOf": divisor}))
+    assert record.outcome == outcome
+    assert record.signature in (None, "schema:multipleOf:/")
+
+
 HOSTILE = {
     "10 MB": "x" * 10_000_000,
     "10 MB of JSON": '{"a":"' + "x" * 10_000_000,

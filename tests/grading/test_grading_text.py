@@ -142,6 +142,15 @@ def test_numeric_tolerance_and_a_useless_expected_value():
         ("I weigh A and C, and choose B", "passed"),
         ("The answer is (C). I am a fan of B", "label:confusion:B→C"),
         ("no idea", "format:no_choice"),
+        ("ANSWER IS: (b)", "passed"),
+        ("The Answer is **b**.", "passed"),
+        ("answer: b\nBecause it is.", "passed"),
+        ("Answer: b) Paris", "passed"),
+        ("The answer is a matter of debate, but I choose B", "passed"),
+        ("The answer is a bit tricky: it must be C.", "label:confusion:B→C"),
+        ("Answer: a guess, so B", "passed"),
+        ("answer is a, well, hard to say", "format:no_choice"),
+        ("The answer is a bit tricky. The answer is (b).", "passed"),
     ],
 )
 def test_choice(text, result):

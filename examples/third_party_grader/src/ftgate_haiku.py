@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_ftgate.model.grade import Grade
@@ -17,7 +18,7 @@ class HaikuGrader:
 
     is_format = True
     needs_expected = False
-    options = {"tolerance": {"type": "integer", "minimum": 0}}
+    options: Mapping[str, Any] = {"tolerance": {"type": "integer", "minimum": 0}}
     value = None
 
     def grade(self, ctx: GradeContext) -> Grade:
@@ -43,5 +44,5 @@ def count_syllables(line: str) -> int:
     return total
 
 
-def pytest_ftgate_register_graders(registry: Registry[Grader], functions: Registry[Any]) -> None:
+def pytest_ftgate_register_graders(registry: Registry[Grader]) -> None:
     registry.register("haiku", HaikuGrader())
