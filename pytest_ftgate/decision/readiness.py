@@ -17,10 +17,11 @@ ASKS = "# asks the model"
 def run_command(situation: Situation, *options: str) -> str:
     """The command that runs this evalset, quoted for a shell.
 
-    After a run that asked nothing (a replay) the command says that it asks, and so may cost.
+    It always says that it asks and so may cost: the run before it may have been a replay, and a verdict
+    must not depend on what came from the store.
     """
     command = shlex.join(["pytest", "--ftgate", situation.summary.path, *options])
-    return command if situation.summary.requests_sent else f"{command}  {ASKS}"
+    return f"{command}  {ASKS}"
 
 
 def find_not_asked(situation: Situation) -> Verdict | None:

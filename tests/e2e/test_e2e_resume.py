@@ -190,7 +190,10 @@ def test_spread_over_workers_runs_everything_and_says_so(world: World) -> None:
     # ladder: as_is, few_shot and repair, which judges the answers of as_is again; frozen: all repeats;
     # roles: as_is and few_shot of the candidate, as_is of the base.
     assert len(records) == 24 * 2 * 3 + 24 * 5 + 24 * 2 * 3
-    assert server.count == 24 * 2 * 2 + 24 * 5 + 24 * 2 * 3
+    # An answer that two workers want at the same moment is asked by both: only a process knows what it has
+    # in flight. With the default distribution an evalset, and so all that shares answers, is on one worker.
+    wanted = 24 * 2 * 2 + 24 * 5 + 24 * 2 * 3
+    assert wanted <= server.count <= wanted + 24 * 2
     assert {entry["verdict"]["decision"] for entry in world.report()["evalsets"]}.isdisjoint({"incomplete"})
     assert world.report()["header"]["distribution"].startswith("spread")
 

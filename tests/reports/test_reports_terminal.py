@@ -48,7 +48,7 @@ evals/tickets.evalset.yaml
   examples, the data in context; patterns that explain under 50 % of the
   failures.
   Next: pytest --ftgate evals/tickets.evalset.yaml --ftgate-report
-  markdown=fine-tune.md
+  markdown=fine-tune.md  # asks the model
 """
 
 QUIET = """\
