@@ -7,8 +7,9 @@ import unicodedata
 
 _COMMAND = re.compile(r"^(\s*)::")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-# Control, format (bidi overrides, zero width), surrogates, private, unassigned, line separators.
-_INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+# Control, format (bidi overrides, zero width), surrogates, private, unassigned, separators: what
+# str.isprintable() says no to.
+_INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"))
 
 
 def show_text(text: str, *, unicode: bool = False) -> str:

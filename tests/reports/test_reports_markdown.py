@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from decision_world import build_evalset, build_pattern, justified, pattern_set, worlds
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from report_world import hostile_report, planned_report, report_of, world_report
 
@@ -63,6 +63,7 @@ def test_it_is_cut_between_blocks_with_a_note(limit):
 
 
 @given(ANY_TEXT)
+@example("\u1680")
 def test_fenced_text_cannot_end_its_block(text):
     block = fence_text(text).split("\n")
     fence = block[0].removesuffix("text")
