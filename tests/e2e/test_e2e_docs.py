@@ -20,15 +20,16 @@ def test_the_evalset_of_the_readme_loads(tmp_path: Path) -> None:
     (tmp_path / "prompts" / "v2.md").write_text("Label as refund, charge or other: {{ input }}")
     labels = ["refund", "charge", "other"]
     for name, count in (("shots", 6), ("cases", 59)):
-        rows = [{"input": f"a quite different {name} text {i}", "expected": labels[i % 3]} for i in range(count)]
+        rows = [
+            {"input": f"a quite different {name} text {i}", "expected": labels[i % 3]} for i in range(count)
+        ]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     (tmp_path / "tickets.evalset.yaml").write_text(yaml)
     (result,) = check_evalsets([tmp_path])
     assert result["problems"] == []
     assert [fault for fault in result["faults"] if fault["severity"] == "error"] == []
-    assert {arm["arm"]: arm["status"] for arm in result["arms"]} == {
-        "as_is": "run", "few_shot": "run", "rewritten": "run", "structured": "run", "repair": "run", "context": "run",
-    }  # fmt: skip
+    arms = ("as_is", "few_shot", "rewritten", "structured", "repair", "context")
+    assert {arm["arm"]: arm["status"] for arm in result["arms"]} == dict.fromkeys(arms, "run")
 
 
 def test_every_option_is_in_the_readme() -> None:
