@@ -11,6 +11,7 @@ from pytest_ftgate.grading.grades import GraderError
 from pytest_ftgate.grading.limits import MAX_OUTPUT_CHARS
 from pytest_ftgate.grading.parsed import TextOutput, read_output
 from pytest_ftgate.grading.signatures import clean
+from pytest_ftgate.grading.transforms import transform_output
 from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec
 from pytest_ftgate.model.grade import KINDS, Grade, Outcome, is_format_failure, is_unanswered, kind_of
 from pytest_ftgate.model.protocols import GradeContext, Grader
@@ -77,9 +78,12 @@ def find_format_problem(
     found: list[str] = []
     for spec in formats:
         grader = registries.graders.get(spec.name)
-        ctx = _make_context(spec, case, response, parsed, registries)
         judge = getattr(grader, "format_grade", grader.grade)
-        if grader.needs_expected and not ctx.has_expected:
+        if grader.needs_expected and not (spec.has_value or case.has_expected):
+            continue
+        try:
+            ctx = _make_context(spec, case, response, parsed, registries)
+        except GraderError:
             continue
         grade = _call(judge, ctx, grader)
         if grade.outcome == "failed" and _is_about_format(grade.signature or ""):
@@ -98,7 +102,7 @@ def _make_context(
         spec=spec,
         case=case,
         response=response,
-        parsed=parsed,
+        parsed=transform_output(parsed, spec, registries.functions.get),
         expected=spec.value if spec.has_value else case.expected,
         has_expected=spec.has_value or case.has_expected,
         functions=registries.functions.get,
@@ -120,9 +124,12 @@ def _run_grader(
             spec = complete(spec, evalset)
     except Exception as error:  # noqa: BLE001 - whatever a registered part raises is its own error
         return _error_grade(spec, error)
-    ctx = _make_context(spec, case, response, parsed, registries)
-    if grader.needs_expected and not ctx.has_expected:
+    if grader.needs_expected and not spec.has_value and not case.has_expected:
         return Grade(grader=spec.label, outcome="ungraded", reason="the case has no expected value")
+    try:
+        ctx = _make_context(spec, case, response, parsed, registries)
+    except GraderError as error:
+        return _error_grade(spec, error)
     grade = _call(grader.grade, ctx, grader)
     return _negate(grade, ctx, grader) if spec.negated else grade
 

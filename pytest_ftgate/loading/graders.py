@@ -8,13 +8,19 @@ from pytest_ftgate.loading.reading import Reading
 from pytest_ftgate.loading.templates import find_template_problem, has_template
 from pytest_ftgate.loading.validation import check_options, check_value
 from pytest_ftgate.loading.wording import describe, quote, say_unknown, say_wrong_type
-from pytest_ftgate.model.evalset import GraderSpec, Json
+from pytest_ftgate.model.evalset import TRANSFORMS, GraderSpec, Json
 from pytest_ftgate.model.protocols import Grader
 
 _NOT = "not-"
 _FORMS = "a grader: `name`, `name: VALUE` or `name: {option: …}`"
-FUNCTION_OPTIONS = ("function", "transform", "target")
+FUNCTION_OPTIONS = ("function", "target")
 """Options of any part whose value is the name of a registered python function."""
+COMMON_OPTIONS: dict[str, Json] = {
+    "transform": {
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
+    }
+}
+"""Options that every grader takes."""
 
 
 def read_graders(value: Json, place: Place, reading: Reading) -> tuple[GraderSpec, ...]:
@@ -76,7 +82,7 @@ def _build(
     checked = found if is_good else {key: option for key, option in found.items() if key not in FILE_OPTIONS}
     check_options(
         checked,
-        grader.options,
+        {**grader.options, **COMMON_OPTIONS},
         f"option of {name}",
         place,
         reading.problems,
@@ -85,6 +91,7 @@ def _build(
     for option in FUNCTION_OPTIONS:
         if option in grader.options and option in found:
             check_function(found[option], place.at(option), reading)
+    _check_transforms(found.get("transform"), place.at("transform"), reading)
     if has_value:
         _check_grader_value(name, grader, value, value_place, reading)
     elif name == "python" and "function" not in found:
@@ -94,6 +101,15 @@ def _build(
     return GraderSpec(
         name=name, negated=is_negated, has_value=has_value, value=value, options=found, where=place.where
     )
+
+
+def _check_transforms(value: Json, place: Place, reading: Reading) -> None:
+    if isinstance(value, str):
+        if value not in TRANSFORMS:
+            check_function(value, place, reading, also=TRANSFORMS)
+    elif isinstance(value, list):
+        for index, name in enumerate(value):
+            _check_transforms(name, place.at(index), reading)
 
 
 def _check_grader_value(name: str, grader: Grader, value: Json, place: Place, reading: Reading) -> None:
@@ -121,8 +137,8 @@ def _check_value_templates(value: Json, place: Place, reading: Reading) -> None:
             _check_value_templates(child, place.at(index), reading)
 
 
-def check_function(name: Json, place: Place, reading: Reading) -> None:
-    """A problem unless `name` is a registered python function."""
+def check_function(name: Json, place: Place, reading: Reading, *, also: tuple[str, ...] = ()) -> None:
+    """A problem unless `name` is a registered python function; `also` are names that need no registration."""
     registry = reading.registries.functions
     if not isinstance(name, str):
         reading.problems.add(place, say_wrong_type("the name of a registered python function", name))
@@ -138,5 +154,5 @@ def check_function(name: Json, place: Place, reading: Reading) -> None:
             )
         else:
             reading.problems.add(
-                place, f"{say_unknown('python function', name, registry.names())} To add one, {how}"
+                place, f"{say_unknown('python function', name, [*also, *registry.names()])} To add one, {how}"
             )

@@ -214,6 +214,10 @@ def _encode_grade(grade: Grade) -> dict[str, Json]:
         body["predicted"] = grade.predicted
     if grade.fields:
         body["fields"] = dict(grade.fields)
+    if (score := _finite(grade.score)) is not None:
+        body["score"] = score
+    if grade.votes is not None:
+        body["votes"] = list(grade.votes)
     return body
 
 
@@ -231,7 +235,18 @@ def _decode_grade(body: Mapping[str, Any], at: str) -> Grade:
         expected_label=read_text_or_none(body, "expected_label", at=at),
         predicted=read_text_or_none(body, "predicted", at=at),
         fields=dict(fields),
+        score=read_number_or_none(body, "score", at=at),
+        votes=_decode_votes(body, at),
     )
+
+
+def _decode_votes(body: Mapping[str, Any], at: str) -> tuple[int, int] | None:
+    votes = body.get("votes")
+    if votes is None:
+        return None
+    if not isinstance(votes, list) or len(votes) != 2 or not all(type(n) is int and n >= 0 for n in votes):
+        raise wrong_value("votes", votes, "two counts [for, against]", at=at)
+    return votes[0], votes[1]
 
 
 def _encode_tool_call(call: ToolCall) -> dict[str, Json]:

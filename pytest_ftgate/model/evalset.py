@@ -16,6 +16,8 @@ MIN_CASES = 50
 DEFAULT_BAR = 0.80
 DEFAULT_REPEATS = 5
 AS_IS = "as_is"
+TRANSFORMS = ("strip_fence", "strip_think", "extract_json", "lower", "strip")
+"""Built-in names for a grader's option `transform`."""
 CANDIDATE = "candidate"
 
 

@@ -47,7 +47,8 @@ class Grade:
 
     `signature` is set for `failed`. `secondary`: signatures of the lenient parse that the primary
     one pre-empts. `predicted` / `expected_label`: for the confusion table. `fields`: JSON pointer →
-    passed, for graders that compare field by field.
+    passed, for graders that compare field by field. `score`: what a scored grader measured, in its own
+    unit. `votes`: (for, against) of a model-graded grader.
     """
 
     grader: str
@@ -59,3 +60,5 @@ class Grade:
     expected_label: str | None = None
     predicted: str | None = None
     fields: Mapping[str, bool] = field(default_factory=dict)
+    score: float | None = None
+    votes: tuple[int, int] | None = None

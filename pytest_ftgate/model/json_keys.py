@@ -77,7 +77,7 @@ def read_count(
     return value
 
 
-def read_number_or_none(body: Mapping[str, Any], key: str) -> float | None:
+def read_number_or_none(body: Mapping[str, Any], key: str, *, at: str = "") -> float | None:
     """A finite number as float, or None where the key is absent or null."""
     value = body.get(key)
     if value is None:
@@ -88,7 +88,7 @@ def read_number_or_none(body: Mapping[str, Any], key: str) -> float | None:
         except OverflowError:
             raise ValueError(f"{key}: the number is too large") from None
     if type(value) is not float or not math.isfinite(value):
-        raise wrong_value(key, value, "a finite number or null")
+        raise wrong_value(key, value, "a finite number or null", at)
     return value
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from pytest_ftgate.model.evalset import ArmSpec, Case, Evalset, GateSpec, GraderSpec, Json, Message, ModelSpec
 from pytest_ftgate.model.grade import Grade
-from pytest_ftgate.model.response import Response
+from pytest_ftgate.model.response import Answer, Response
 from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.trial import Request, Trial
 from pytest_ftgate.model.verdict import GateResult
@@ -32,7 +32,8 @@ class ParsedOutput(Protocol):
 class GradeContext:
     """All that a grader sees of one trial. `expected` is `spec.value` where given, else the case's.
 
-    `functions` looks up a registered python function by name.
+    `functions` looks up a registered python function by name. `replies` are the answers to what the
+    grader's `ask` returned, in that order; empty for graders that ask no model.
     """
 
     spec: GraderSpec
@@ -42,6 +43,32 @@ class GradeContext:
     expected: Json
     has_expected: bool
     functions: Callable[[str], Any]
+    replies: tuple[Answer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a model-graded grader asks of the model of `role` ("judge" or "embedder").
+
+    `vote` (from 1) tells independent draws of the same question apart. `text` of an embedder's question
+    is in the only message.
+    """
+
+    role: str
+    messages: tuple[Message, ...]
+    response_format: Json = None
+    vote: int = 1
+
+
+class AskingGrader(Protocol):
+    """A grader that needs a model: it says what to ask, and its `grade` finds the answers in `ctx.replies`.
+
+    It is asked only where every other grader of the trial passed. `role` is who answers.
+    """
+
+    role: str
+
+    def ask(self, ctx: GradeContext) -> Sequence[Question]: ...
 
 
 class Grader(Protocol):

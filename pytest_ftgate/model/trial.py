@@ -25,13 +25,18 @@ class TrialKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is sent. `response_format` and `tools` are in OpenAI form; `params` are the model's."""
+    """What is sent. `response_format` and `tools` are in OpenAI form; `params` are the model's.
+
+    `operation` "embedding": the content of the only message is to be embedded; the response's text is
+    then the vector (model/vectors.py).
+    """
 
     model: str
     messages: tuple[Message, ...]
     params: Mapping[str, Json] = field(default_factory=dict)
     response_format: Json = None
     tools: tuple[Json, ...] | None = None
+    operation: Literal["chat", "embedding"] = "chat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,15 +24,14 @@ def request_hash(request: Request) -> str:
 
     Raises ValueError for a request that is no JSON or nested too deep.
     """
-    return digest(
-        {
-            "model": request.model,
-            "messages": request.messages,
-            "params": {key: value for key, value in request.params.items() if key not in TRANSPORT_PARAMS},
-            "response_format": request.response_format,
-            "tools": request.tools,
-        }
-    )
+    sent = {
+        "model": request.model,
+        "messages": request.messages,
+        "params": {key: value for key, value in request.params.items() if key not in TRANSPORT_PARAMS},
+        "response_format": request.response_format,
+        "tools": request.tools,
+    }
+    return digest(sent if request.operation == "chat" else sent | {"operation": request.operation})
 
 
 def digest(value: Json) -> str:

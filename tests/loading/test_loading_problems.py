@@ -63,7 +63,7 @@ TABLE = [
     (HEAD + "graders: [contains: 3]\ncases: [{input: a}]", ["2: /graders/0/contains: must be a string, got 3 (a number)"]),
     (HEAD + "graders:\n- json-fields:\n    numeric_tolerence: 1\ncases: [{input: a}]",
      ["4: /graders/0/json-fields/numeric_tolerence: unknown option of json-fields 'numeric_tolerence'. Did you mean "
-      "'numeric_tolerance'? Known: ignore, numeric_tolerance, schema."]),
+      "'numeric_tolerance'? Known: ignore, numeric_tolerance, schema, transform."]),
     (HEAD + "graders: [json-fields: {ignore: [1]}]\ncases: [{input: a}]", ["2: /graders/0/json-fields/ignore/0: must be a string, got 1"]),
     (HEAD + "graders: [contains: '{{ input']\ncases: [{input: a}]", ["2: /graders/0/contains: not a valid template: "]),
     (HEAD + "graders: [python]\ncases: [{input: a}]", ["2: /graders/0: `python` needs the name of a registered function"]),
