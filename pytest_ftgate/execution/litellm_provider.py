@@ -6,14 +6,15 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-from pytest_ftgate.errors import ProviderError
+from pytest_ftgate.execution.completions import read_completion
+from pytest_ftgate.execution.embeddings import read_embedding
 from pytest_ftgate.execution.endpoints import (
     base_url_of,
     environment_base_url,
@@ -21,12 +22,10 @@ from pytest_ftgate.execution.endpoints import (
     refuse_unsafe_params,
     vendor_of,
 )
-from pytest_ftgate.execution.vendor_errors import empty_answer, key_name, translate_error
-from pytest_ftgate.model.response import Response, ToolCall, Usage
+from pytest_ftgate.execution.lean_transport import LeanTransport
+from pytest_ftgate.execution.vendor_errors import key_name, translate_error
+from pytest_ftgate.model.response import Response
 from pytest_ftgate.model.trial import Request, Trial
-
-TEXT_CHARS = 10 * 2**20
-"""Longer answers are cut and read as truncated: nothing sensible is that long."""
 
 _NO_KEY = "not-needed"
 
@@ -47,6 +46,7 @@ _sent_at: ContextVar[list[float] | None] = ContextVar("ftgate_sent_at", default=
 def load_litellm() -> Any:
     """The module litellm, silenced; its price map is the packaged one, so the import needs no network."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True")
     with _without_collecting():
         import litellm
 
@@ -77,11 +77,14 @@ def _without_collecting() -> Iterator[None]:
 class LitellmProvider:
     """Answers every model id that litellm knows (`vendor/name`). Needs an event loop that runs.
 
-    `api_hosts`: further hosts that may be sent a key (ini `ftgate_api_hosts`).
+    `api_hosts`: further hosts that may be sent a key (ini `ftgate_api_hosts`). `is_lean`: requests whose
+    shape is proven go by the lean transport, the others by `acompletion`.
     """
 
-    def __init__(self, api_hosts: Iterable[str] = ()) -> None:
+    def __init__(self, api_hosts: Iterable[str] = (), *, is_lean: bool = True) -> None:
         self._api_hosts = tuple(api_hosts)
+        self._is_lean = is_lean
+        self._lean: LeanTransport | None = None
         self._session: Any = None
         self._warm_up: asyncio.Task[None] | None = None
 
@@ -116,11 +119,30 @@ class LitellmProvider:
         _sent_at.set(sent_at)
         started = time.perf_counter()
         try:
-            completion = await litellm.acompletion(**arguments)
+            completion = await self._complete(litellm, request, arguments, timeout_s)
         except Exception as error:  # noqa: BLE001 - the library raises anything, bare ImportErrors included
             raise translate_error(error, request) from None
         # Preparing takes milliseconds, times all requests that are prepared at once: not the model's time.
-        return _read_completion(completion, request, time.perf_counter() - min(sent_at, default=started))
+        read = read_embedding if request.operation == "embedding" else read_completion
+        return read(completion, request, time.perf_counter() - min(sent_at, default=started))
+
+    async def _complete(
+        self, litellm: Any, request: Request, arguments: dict[str, Any], timeout_s: float
+    ) -> Any:
+        if request.operation == "embedding":
+            return await litellm.aembedding(**arguments)
+        if self._is_lean:
+            if self._lean is None:
+                self._lean = LeanTransport(litellm)
+            shape = await self._lean.find_shape(request, arguments)
+            if shape is not None:
+                return await self._lean.send(self._session, shape, request, arguments, timeout_s)
+        return await litellm.acompletion(**arguments)
+
+    @property
+    def transports(self) -> tuple[str, ...]:
+        """How requests went so far: `lean`, `acompletion` or both; for the vendors that are named."""
+        return () if self._lean is None else self._lean.describe()
 
     async def close(self) -> None:
         """Close litellm's connections and let its log worker end, so that nothing warns afterwards."""
@@ -210,11 +232,14 @@ def _arguments(request: Request, timeout_s: float) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         **request.params,
         "model": request.model,
-        "messages": [dict(message) for message in request.messages],
         "timeout": timeout_s,
         "num_retries": 0,
         "max_retries": 0,
     }
+    if request.operation == "embedding":
+        arguments["input"] = [message["content"] for message in request.messages]
+    else:
+        arguments["messages"] = [dict(message) for message in request.messages]
     if request.response_format is not None:
         arguments["response_format"] = request.response_format
     if request.tools is not None:
@@ -229,58 +254,3 @@ def _needs_no_key(request: Request) -> bool:
     vendor = vendor_of(request.model)
     base = base_url_of(request) or environment_base_url(vendor)
     return base is not None and is_loopback(base) and not os.environ.get(key_name(vendor))
-
-
-def _read_completion(completion: Any, request: Request, latency_s: float) -> Response:
-    if not getattr(completion, "choices", None):
-        raise empty_answer(request)
-    choice = completion.choices[0]
-    message = choice.message
-    text, finish_reason = message.content, choice.finish_reason
-    if isinstance(text, str) and len(text) > TEXT_CHARS:
-        text, finish_reason = text[:TEXT_CHARS], "length"
-    if finish_reason == "content_filter" and not text:
-        raise ProviderError(
-            "refusal:content_filter",
-            f"{request.model}: the vendor's content filter withheld the answer.",
-            retryable=False,
-        )
-    return Response(
-        text=text,
-        tool_calls=tuple(_read_tool_call(call) for call in message.tool_calls or ()),
-        finish_reason=finish_reason,
-        usage=_read_usage(getattr(completion, "usage", None)),
-        latency_s=latency_s,
-        cost_usd=_read_cost(completion),
-        model=completion.model or None,
-        system_fingerprint=getattr(completion, "system_fingerprint", None),
-    )
-
-
-def _read_tool_call(call: Any) -> ToolCall:
-    return ToolCall(
-        name=str(call.function.name or ""), arguments=str(call.function.arguments or ""), id=call.id or None
-    )
-
-
-def _read_usage(usage: Any) -> Usage | None:
-    if usage is None:
-        return None
-    return Usage(
-        prompt_tokens=_count(usage, "prompt_tokens"),
-        completion_tokens=_count(usage, "completion_tokens"),
-        cached_tokens=_count(getattr(usage, "prompt_tokens_details", None), "cached_tokens"),
-        reasoning_tokens=_count(getattr(usage, "completion_tokens_details", None), "reasoning_tokens"),
-    )
-
-
-def _count(source: Any, name: str) -> int:
-    value = getattr(source, name, None)
-    return max(0, value) if isinstance(value, int) else 0
-
-
-def _read_cost(completion: Any) -> float | None:
-    """What litellm computed for this call, USD; None for a model that its price map does not know."""
-    hidden = getattr(completion, "_hidden_params", None)
-    cost = hidden.get("response_cost") if isinstance(hidden, Mapping) else None
-    return float(cost) if isinstance(cost, int | float) else None

@@ -1,0 +1,154 @@
+"""Chat requests with litellm's own request and response code over one aiohttp session, nothing around it.
+
+`litellm.acompletion` costs 6-7 ms of CPU a call, nearly all for logging, wrappers and clients. Here litellm
+still says what is sent and reads what comes back (lean_shapes.py); only the way between is ours. Whatever is
+no plain success is read by litellm's whole code (litellm_replay.py), so errors are its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from pytest_ftgate.execution.endpoints import vendor_of
+from pytest_ftgate.execution.lean_shapes import Shape, build_body, prove_shape, read_answer
+from pytest_ftgate.execution.litellm_replay import SDK_VENDORS, run_litellm
+from pytest_ftgate.model.trial import Request
+
+if TYPE_CHECKING:
+    import aiohttp
+    import httpx
+
+VENDORS = SDK_VENDORS | frozenset(
+    ("anthropic", "gemini", "hosted_vllm", "groq", "mistral", "deepseek", "openrouter", "together_ai")
+)
+"""Vendors whose shapes are tried; for each a test holds both ways against the same server."""
+
+MAX_SHAPES = 64
+"""Of one model. A proof costs as much as a call: where every case has tools of its own it would not pay."""
+
+_ELSEWHERE = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "SSL_VERIFY", "SSL_CERTIFICATE")
+"""Environment that litellm's clients obey and a session of ours would not."""
+
+
+class LeanTransport:
+    """Sends requests of proven shapes. `litellm` is the module."""
+
+    def __init__(self, litellm: Any) -> None:
+        self._litellm = litellm
+        self._shapes: dict[str, asyncio.Future[Shape | None]] = {}
+        self._tried: Counter[str] = Counter()
+        self._proven: set[str] = set()
+        self._refused: dict[str, str] = {}
+
+    def describe(self) -> tuple[str, ...]:
+        """A line for each vendor asked: proven, or why `acompletion` sends its requests."""
+        proven = [f"{vendor}: lean" for vendor in sorted(self._proven)]
+        refused = [f"{vendor}: acompletion ({why})" for vendor, why in sorted(self._refused.items())]
+        return (*proven, *refused)
+
+    async def find_shape(self, request: Request, arguments: Mapping[str, Any]) -> Shape | None:
+        """The proven shape of a request, or None where `acompletion` has to send it."""
+        if vendor_of(request.model) not in VENDORS or not _is_plain(request) or any(map(_is_set, _ELSEWHERE)):
+            return None
+        key = _shape_key(request)
+        known = self._shapes.get(key)
+        if known is None:
+            if self._tried[request.model] >= MAX_SHAPES:
+                return None
+            self._tried[request.model] += 1
+            known = self._shapes[key] = asyncio.get_running_loop().create_future()
+            shape = None
+            try:
+                shape = await self._prove(request, arguments)
+            finally:
+                known.set_result(shape)
+        return await asyncio.shield(known)
+
+    async def _prove(self, request: Request, arguments: Mapping[str, Any]) -> Shape | None:
+        vendor = vendor_of(request.model)
+        try:
+            shape = await prove_shape(self._litellm, request, arguments)
+        except Exception as error:  # noqa: BLE001 - not proven, for whatever reason: the slow way is there
+            self._refused[vendor] = f"{type(error).__name__}: {error}"[:200]
+            return None
+        self._proven.add(vendor)
+        return shape
+
+    async def send(
+        self,
+        session: aiohttp.ClientSession,
+        shape: Shape,
+        request: Request,
+        arguments: Mapping[str, Any],
+        timeout_s: float,
+    ) -> Any:
+        """litellm's completion for the vendor's answer; raises what `acompletion` would raise."""
+        import httpx
+
+        body = await build_body(shape, request)
+        try:
+            status, headers, content = await asyncio.wait_for(_post(session, shape, body), timeout_s)
+        except Exception as error:  # noqa: BLE001 - whatever the client raises, litellm says what it means
+            return await run_litellm(self._litellm, request, arguments, _raising(error))
+        if status == 200:
+            with suppress(Exception):
+                return read_answer(self._litellm, shape, request, body, content)
+        return await run_litellm(
+            self._litellm,
+            request,
+            arguments,
+            lambda _: httpx.Response(status, headers=headers, content=content),
+        )
+
+
+async def _post(
+    session: aiohttp.ClientSession, shape: Shape, body: bytes
+) -> tuple[int, list[tuple[str, str]], bytes]:
+    # A redirect would carry the key to another host: it is an answer like any other, and no success.
+    async with session.post(shape.url, data=body, headers=shape.headers, allow_redirects=False) as reply:
+        content = await reply.read()
+        # The content is decoded already.
+        kept = [(name, value) for name, value in reply.headers.items() if name.lower() != "content-encoding"]
+        return reply.status, kept, content
+
+
+def _raising(error: Exception) -> Callable[[httpx.Request], httpx.Response]:
+    """An answer that never came, as the HTTP client of litellm would say it."""
+    import aiohttp
+    import httpx
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if isinstance(error, TimeoutError):
+            raise httpx.ReadTimeout("no answer in time", request=request)
+        if isinstance(error, aiohttp.ClientConnectorError):
+            raise httpx.ConnectError(str(error), request=request)
+        raise httpx.RemoteProtocolError(str(error) or type(error).__name__, request=request)
+
+    return answer
+
+
+def _is_plain(request: Request) -> bool:
+    """Whether all messages are texts: building the body of others may need a further request."""
+    return request.operation == "chat" and all(
+        isinstance(message.get("content"), str) and not message.get("tool_calls")
+        for message in request.messages
+    )
+
+
+def _is_set(name: str) -> bool:
+    return bool(os.environ.get(name) or os.environ.get(name.lower()))
+
+
+def _shape_key(request: Request) -> str:
+    roles = [(message.get("role"), sorted(message)) for message in request.messages]
+    return json.dumps(
+        [request.model, dict(request.params), request.response_format, request.tools, roles],
+        sort_keys=True,
+        default=str,
+    )
