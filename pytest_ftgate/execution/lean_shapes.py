@@ -27,7 +27,7 @@ _FOR_LITELLM = frozenset(("stream", "fake_stream", "max_retries"))
 """Params that litellm keeps among a vendor's and does not send, since answers are read whole."""
 _HOP_HEADERS = frozenset(("host", "connection", "content-length", "accept-encoding", "transfer-encoding"))
 
-_OPENAI_ANSWER: Mapping[str, Any] = {
+OPENAI_ANSWER: Mapping[str, Any] = {
     "id": "c-1",
     "object": "chat.completion",
     "created": 1,
@@ -95,7 +95,7 @@ class Shape:
 
 async def prove_shape(litellm: Any, request: Request, arguments: Mapping[str, Any]) -> Shape:
     """The request's shape. Raises whatever shows that it is not proven; sends nothing."""
-    answer = _ANSWERS.get(vendor_of(request.model), _OPENAI_ANSWER)
+    answer = _ANSWERS.get(vendor_of(request.model), OPENAI_ANSWER)
     sent, completion = await capture(litellm, request, arguments, answer)
     shape = await _adopt(_map_params(litellm, request, arguments), request, sent)
     mine = read_answer(litellm, shape, request, sent.body, json.dumps(answer).encode())

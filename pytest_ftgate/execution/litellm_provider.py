@@ -22,7 +22,9 @@ from pytest_ftgate.execution.endpoints import (
     refuse_unsafe_params,
     vendor_of,
 )
+from pytest_ftgate.execution.lean_shapes import OPENAI_ANSWER
 from pytest_ftgate.execution.lean_transport import LeanTransport
+from pytest_ftgate.execution.litellm_replay import capture
 from pytest_ftgate.execution.vendor_errors import key_name, translate_error
 from pytest_ftgate.model.response import Response
 from pytest_ftgate.model.trial import Request, Trial
@@ -33,10 +35,15 @@ _FIRST_CALL_MODULES = (
     "openai.resources",
     "litellm._service_logger",
     "litellm.integrations.prometheus_services",
-    "litellm.litellm_core_utils.default_encoding",
     "litellm.proxy.guardrails.exception_utils",
 )
 """Imported by litellm in the middle of its first request (half a second). A version may lack some."""
+
+_WARM_UP = Request(
+    model="openai/warm-up",
+    messages=({"role": "user", "content": "warm-up"},),
+    params={"api_base": "http://127.0.0.1"},
+)
 
 _sent_at: ContextVar[list[float] | None] = ContextVar("ftgate_sent_at", default=None)
 """When the HTTP requests of the current call went out, `time.perf_counter` seconds."""
@@ -192,14 +199,7 @@ async def _warm_up(litellm: Any) -> None:
         # A made-up answer: no network, no key. Not the evalset's model: for some vendors litellm would ask
         # a server about it. Whatever is wrong here the first real request will say.
         with suppress(Exception):
-            await litellm.acompletion(
-                model="openai/warm-up",
-                messages=[{"role": "user", "content": "warm-up"}],
-                mock_response="warm-up",
-                num_retries=0,
-                max_retries=0,
-                **{"no-log": True},
-            )
+            await capture(litellm, _WARM_UP, _arguments(_WARM_UP, 5.0), OPENAI_ANSWER)
 
 
 @cache

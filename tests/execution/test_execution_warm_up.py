@@ -83,7 +83,7 @@ class SlowToPrepare:
 
     async def acompletion(self, *, shared_session=None, api_base=None, **arguments):
         """A completion; None for the made-up one, which nobody reads."""
-        if "mock_response" in arguments:
+        if arguments["model"] == "openai/warm-up":
             self.warm_ups += 1
             await asyncio.sleep(0.01)
             return None
