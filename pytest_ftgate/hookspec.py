@@ -39,6 +39,10 @@ def pytest_ftgate_register_graders(
 def pytest_ftgate_register_providers(config: pytest.Config, registry: Registry[Provider]) -> None:
     """Register providers: one named `mycorp` answers model ids `mycorp/…`.
 
+    A request whose `operation` is "embedding" wants the vector of the text in its only message:
+    `Response(text=pytest_ftgate.model.vectors.encode_vector(numbers))`. One that knows no embeddings
+    raises ProviderError("infra:config", "…", retryable=False, fatal=True).
+
     Once per process with --ftgate, before collection; in every xdist worker and in the controller.
 
     Example::

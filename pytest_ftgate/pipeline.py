@@ -25,6 +25,7 @@ from pytest_ftgate.planning.faults import find_faults as find_planning_faults
 from pytest_ftgate.planning.plan import build_plan
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.statistics.breakdowns import explain_errors
+from pytest_ftgate.statistics.judges import explain_judges
 from pytest_ftgate.statistics.pattern_statistics import PATTERN_STATISTICS
 from pytest_ftgate.statistics.summarise import summarise
 
@@ -69,7 +70,14 @@ def summarise_run(
     summary = summarise(plan, records, facts)
     patterns = find_patterns(plan, records, summary, PATTERN_STATISTICS)
     return replace(
-        summary, patterns=patterns, findings=(*summary.findings, *explain_errors(records), *findings)
+        summary,
+        patterns=patterns,
+        findings=(
+            *summary.findings,
+            *explain_errors(records),
+            *explain_judges(plan, summary.judges),
+            *findings,
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pytest_ftgate.execution.engine import Engine
 from pytest_ftgate.execution.recorded_provider import ResponseRecorder
 from pytest_ftgate.grading.apply import judge_trial
-from pytest_ftgate.model.evalset import Case, ModelSpec
+from pytest_ftgate.model.evalset import Case
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import Answer, Failure, Response, SchemaEnforced
 from pytest_ftgate.model.settings import Settings
@@ -20,6 +20,7 @@ from pytest_ftgate.model.trial import Plan, PlannedItem, Trial, TrialKey
 from pytest_ftgate.pipeline import is_proven_at_bar
 from pytest_ftgate.planning.probe import Probe, build_probe
 from pytest_ftgate.registry import Registries
+from pytest_ftgate.serving import Asker, price_answer
 
 IDENTICAL_CASES = 20
 """Cases whose first two responses must be identical before later repeats are dropped (STATISTICS 3.6)."""
@@ -92,6 +93,8 @@ class Runner:
     ) -> None:
         self.settings, self.registries, self.engine = settings, registries, engine
         self.resign, self.recorder = resign, recorder
+        self._asker = Asker(engine, registries)
+        engine.on_answer = self._asker.hear
         self.runs: dict[str, EvalsetRun] = {}
         self._answers: dict[TrialKey, Answer] = {}
         self._probes: dict[tuple[str, str], SchemaEnforced] = {}
@@ -105,6 +108,12 @@ class Runner:
             rung = run.rungs.setdefault((item.arm, item.role), Rung(arm=item.arm, role=item.role, items=[]))
             rung.items.append(item)
         self.runs[plan.evalset.name] = run
+        self._asker.add(plan)
+
+    def close(self) -> None:
+        """Ask no more; may be called again."""
+        self.engine.close()
+        self._asker.close()
 
     def finish(self, item: PlannedItem) -> ItemResult:
         """Wait for the item's answers and judge them."""
@@ -239,9 +248,13 @@ class Runner:
         plan = run.plan
         answer = self._answer(trial)
         del self._answers[trial.key]
-        answer = _complete(answer, rung.enforced, plan.evalset.models.get(rung.role))
-        if self.recorder is not None and trial.source_arm is None:
-            self.recorder.add(trial, answer)
+        served = self._asker.serve(trial, answer)
+        answer = price_answer(answer, plan.evalset.models.get(rung.role))
+        if rung.enforced is not None and isinstance(answer, Response):
+            answer = replace(answer, schema_enforced=rung.enforced)
+        if self.recorder is not None:
+            for each, reply in ((trial, answer), *served.asked):
+                self.recorder.add(each, reply)
         case = run.cases[trial.key.case]
         record = judge_trial(
             trial,
@@ -250,8 +263,10 @@ class Runner:
             plan.graders[case.id],
             self.registries,
             evalset=plan.evalset,
+            replies=served.replies,
             max_output_chars=self.settings.max_output_chars,
         )
+        record = replace(record, serving_cost_usd=served.cost_usd, serving_attempts=served.attempts)
         signature = self.resign(record) if self.resign and record.outcome == "failed" else None
         return replace(record, signature=signature) if signature else record
 
@@ -275,16 +290,3 @@ def _is_unsupported(answer: Answer) -> bool:
 def _slim(record: Record) -> Record:
     # The ladder needs outcomes only; answers of a large evalset must not pile up in memory.
     return replace(record, output=None, tool_calls=(), grades=())
-
-
-def _complete(answer: Answer, enforced: SchemaEnforced | None, model: ModelSpec | None) -> Answer:
-    """Add what only the run knows: the probe's result, and the price that the evalset states."""
-    if not isinstance(answer, Response):
-        return answer
-    price, usage = model.price if model else None, answer.usage
-    cost = answer.cost_usd
-    if price is not None and usage is not None:
-        cost = (
-            usage.prompt_tokens * price.input_usd_per_m + usage.completion_tokens * price.output_usd_per_m
-        ) / 1e6
-    return replace(answer, cost_usd=cost, schema_enforced=enforced or answer.schema_enforced)

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import hashlib
 import importlib.util
 import json
+import struct
 import sys
 import threading
 import time
@@ -33,7 +35,8 @@ from typing import Any
 class Reply:
     """What the server answers. Times in seconds.
 
-    `text`, `tool_calls` ((name, arguments text) pairs), `finish_reason` and token counts make a completion.
+    `text`, `tool_calls` ((name, arguments text) pairs), `finish_reason` and token counts make a completion;
+    `vector` makes an embedding (for requests to /embeddings, whose text is `call.prompt`).
     Faults: `status` with `error` (an OpenAI error object's message, code and type) and `headers`; `body` =
     raw bytes in place of everything (HTML, broken JSON, …); `drop` closes the connection without an answer;
     `cut` promises the whole body and closes after half of it; `hang` never answers.
@@ -54,6 +57,7 @@ class Reply:
     error_code: str | None = None
     error_type: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    vector: tuple[float, ...] = ()
     body: bytes | None = None
     content_type: str = "application/json"
     drop: bool = False
@@ -83,7 +87,9 @@ class Call(dict[str, Any]):
 
     @property
     def prompt(self) -> str:
-        """Text of the last message."""
+        """Text of the last message, or the text to be embedded."""
+        if self.path.endswith("/embeddings"):
+            return str(self["input"][-1] if isinstance(self["input"], list) else self["input"])
         messages = self.get("messages") or [{}]
         content = messages[-1].get("content") or ""
         if isinstance(content, list):
@@ -220,6 +226,8 @@ def _payload(reply: Reply, call: Call) -> dict[str, Any]:
                 "code": reply.error_code,
             }
         }
+    if call.path.endswith("/embeddings"):
+        return _embedding_payload(reply, call)
     message: dict[str, Any] = {"role": "assistant", "content": reply.text}
     if reply.tool_calls:
         message["tool_calls"] = [
@@ -241,6 +249,18 @@ def _payload(reply: Reply, call: Call) -> dict[str, Any]:
             "prompt_tokens_details": {"cached_tokens": reply.cached_tokens},
             "completion_tokens_details": {"reasoning_tokens": reply.reasoning_tokens},
         },
+    }
+
+
+def _embedding_payload(reply: Reply, call: Call) -> dict[str, Any]:
+    vector: Any = list(reply.vector)
+    if call.get("encoding_format") == "base64":
+        vector = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    return {
+        "object": "list",
+        "model": reply.model or call.get("model", "scripted"),
+        "data": [{"object": "embedding", "index": 0, "embedding": vector}],
+        "usage": {"prompt_tokens": reply.prompt_tokens, "total_tokens": reply.prompt_tokens},
     }
 
 

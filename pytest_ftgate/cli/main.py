@@ -1,4 +1,6 @@
-"""`pytest-ftgate`: look at evalsets and at finished runs, without pytest and without a model.
+"""`pytest-ftgate`: look at evalsets, at finished runs and at judges, without pytest.
+
+Only `calibrate` asks a model.
 
 Exit statuses: 0 fine, 1 problems were found, 2 the command line or a file is not usable.
 """
@@ -8,14 +10,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pytest_ftgate import __version__
+from pytest_ftgate.cli.calibrate import CalibrateOptions, calibrate_judge, parse_param, show_calibration
 from pytest_ftgate.cli.check import check_evalsets
 from pytest_ftgate.cli.explain import read_report
+from pytest_ftgate.cli.judge import JudgeOptions, judge_run
+from pytest_ftgate.cli.judged_run import parse_report, show_run
+from pytest_ftgate.cli.labelled_file import Keys
 from pytest_ftgate.errors import FtgateError
+from pytest_ftgate.model.settings import Evidence
 from pytest_ftgate.reports.terminal import render_evalset
 
 
@@ -31,16 +38,90 @@ def build_parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="show the verdict of a finished run with all its evidence")
     explain.add_argument("run", nargs="?", default="latest", help="a run's id, `latest`, or a report.json")
     explain.add_argument("--dir", default=".ftgate", type=Path, help="the folder of runs (default .ftgate)")
-    for command in (check, explain):
+    judge = commands.add_parser(
+        "judge", help="judge a stored run again with changed graders, bar or decision; calls no model"
+    )
+    _add_judge_arguments(judge)
+    calibrate = commands.add_parser(
+        "calibrate", help="how far a judge agrees with people, on answers that people have labelled"
+    )
+    _add_calibrate_arguments(calibrate)
+    for command in (check, explain, judge, calibrate):
         command.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
+
+
+def _add_judge_arguments(judge: argparse.ArgumentParser) -> None:
+    judge.add_argument(
+        "run",
+        nargs="?",
+        default="latest",
+        help="a run's id or its start, `latest`, a run folder, or a records.jsonl in one",
+    )
+    judge.add_argument(
+        "--evalset", action="append", type=Path, default=[], metavar="FILE",
+        help="judge by this evalset (default: those of the run)",
+    )  # fmt: skip
+    judge.add_argument(
+        "--bar", type=_share, metavar="X", help="the accuracy wanted, in place of the evalset's"
+    )
+    judge.add_argument(
+        "--strict", action=argparse.BooleanOptionalAction, default=None,
+        help="gates need proof (default: as in the run)",
+    )  # fmt: skip
+    judge.add_argument(
+        "--evidence", choices=get_args(Evidence), help="what decides a rate gate (default: as in the run)"
+    )
+    judge.add_argument("--dir", default=".ftgate", type=Path, help="the folder of runs (default .ftgate)")
+    judge.add_argument("--out", type=Path, metavar="DIR", help="where the new run goes (default: the same)")
+    judge.add_argument(
+        "--report", action="append", default=[], metavar="KIND=PATH",
+        help="write a report: json, markdown or records",
+    )  # fmt: skip
+    judge.add_argument(
+        "--replies", action="append", default=[], type=Path, metavar="FILE",
+        help="recorded responses with what judges said, where the response store lacks it",
+    )  # fmt: skip
+    judge.add_argument("-v", "--verbose", action="store_true", help="more patterns, confusion, tags, fields")
+
+
+def _add_calibrate_arguments(calibrate: argparse.ArgumentParser) -> None:
+    add = calibrate.add_argument
+    add("labelled", type=Path, help="a .jsonl or .csv file of answers with people's labels")
+    add("--rubric", metavar="TEXT|@FILE", help="what a good answer is; @FILE reads it from a file")
+    add("--model", help="the judge, a litellm model id (vendor/name)")
+    add("--param", action="append", default=[], metavar="NAME=VALUE", help="a param of the judge's model")
+    add("--votes", type=int, choices=(1, 3, 5, 7, 9), help="votes an answer (default 3)")
+    add("--threshold", type=_share, metavar="X", help="the score that a vote for the answer needs")
+    add("--evalset", type=Path, metavar="FILE", help="take rubric and judge from its llm-rubric grader")
+    add("--grader", metavar="NAME", help="which llm-rubric grader of the evalset, by its option `name`")
+    for key, default in (
+        ("input", "input"),
+        ("output", "output"),
+        ("label", "label"),
+        ("context", "context"),
+    ):
+        add(f"--{key}-key", default=default, metavar="KEY", help=f"where a row has its {key} ({default})")
+    add("--expected-key", metavar="KEY", help="where a row has its reference (expected, else reference)")
+    add("--replies", action="append", default=[], type=Path, metavar="FILE",
+        help="recorded replies of the judge: no model, no key, no network")  # fmt: skip
+    add("--record", type=Path, metavar="FILE", help="write the judge's replies to FILE, for --replies")
+    add("--concurrency", type=int, default=50, metavar="N", help="requests in flight at once (default 50)")
+    add("--dir", default=".ftgate", type=Path, help="the folder of the response store (default .ftgate)")
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not usable; wanted: a share above 0 and up to 1")
+    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     options = build_parser().parse_args(arguments)
     try:
-        return _check(options) if options.command == "check" else _explain(options)
+        return COMMANDS[options.command](options)
     except FtgateError as error:
         print(f"pytest-ftgate: {error}", file=sys.stderr)
         return 2
@@ -76,6 +157,60 @@ def _explain(options: argparse.Namespace) -> int:
         print("\n".join(render_evalset(entry, width=80, verbosity=1)))
         print()
     return 0
+
+
+def _judge(options: argparse.Namespace) -> int:
+    judged = judge_run(
+        JudgeOptions(
+            run=options.run,
+            directory=options.dir,
+            evalsets=tuple(options.evalset),
+            bar=options.bar,
+            strict=options.strict,
+            evidence=options.evidence,
+            out=options.out,
+            reports=tuple(parse_report(text) for text in options.report),
+            replies=tuple(options.replies),
+        )
+    )
+    show_run(judged, as_json=options.json, verbosity=int(options.verbose))
+    return 0 if judged.is_green else 1
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    judged = calibrate_judge(
+        CalibrateOptions(
+            labelled=options.labelled,
+            directory=options.dir,
+            rubric=options.rubric,
+            model=options.model,
+            params=dict(parse_param(text) for text in options.param),
+            votes=options.votes,
+            threshold=options.threshold,
+            evalset=options.evalset,
+            grader=options.grader,
+            keys=Keys(
+                input=options.input_key,
+                output=options.output_key,
+                label=options.label_key,
+                expected=options.expected_key,
+                context=options.context_key,
+            ),
+            replies=tuple(options.replies),
+            record=options.record,
+            concurrency=max(1, options.concurrency),
+        )
+    )
+    show_calibration(judged, as_json=options.json)
+    return 0 if judged.is_usable else 1
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "check": _check,
+    "explain": _explain,
+    "judge": _judge,
+    "calibrate": _calibrate,
+}
 
 
 if __name__ == "__main__":

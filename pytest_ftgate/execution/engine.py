@@ -63,7 +63,7 @@ class Engine:
             redact=redact,
             refresh=refresh,
         )
-        self._on_answer = on_answer
+        self.on_answer = on_answer
         self._host_limit = host_limit
         self._lanes: Lanes[Trial] = Lanes(concurrency, self._lane_of)
         self._lock = threading.Lock()
@@ -103,8 +103,11 @@ class Engine:
             self._thread.start()
         ready.wait()
 
-    def submit(self, trials: Iterable[Trial]) -> None:
-        """Queue trials. One that waits, runs, or holds an unclaimed answer is not queued again."""
+    def submit(self, trials: Iterable[Trial], *, first: bool = False) -> None:
+        """Queue trials. One that waits, runs, or holds an unclaimed answer is not queued again.
+
+        `first`: they go before all that waits (but for others that came so).
+        """
         self.start()
         with self._lock:
             if self._is_closed:
@@ -115,7 +118,7 @@ class Engine:
                     self._pending.add(trial.key)
                     fresh.append(trial)
         if fresh and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._enqueue, fresh)
+            self._loop.call_soon_threadsafe(self._enqueue, fresh, first)
 
     def wait(self, key: TrialKey, timeout_s: float | None = None) -> Answer:
         """The answer of a submitted trial; it is released, so it can be waited for once.
@@ -178,9 +181,9 @@ class Engine:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(provider.close(), CLOSE_WAIT_S)
 
-    def _enqueue(self, trials: Iterable[Trial]) -> None:
+    def _enqueue(self, trials: Iterable[Trial], first: bool) -> None:
         for trial in trials:
-            self._lanes.add(trial)
+            self._lanes.add(trial, first=first)
         self._pump()
 
     def _pump(self) -> None:
@@ -193,8 +196,8 @@ class Engine:
         outcome: _Outcome
         try:
             outcome = await self._sender.answer(trial)
-            if self._on_answer is not None:
-                self._on_answer(trial, outcome)
+            if self.on_answer is not None:
+                self.on_answer(trial, outcome)
         except Exception as error:  # noqa: BLE001 - carried to the thread that waits, and raised there
             outcome = error
         self._settle(trial.key, outcome)

@@ -14,7 +14,13 @@ T = TypeVar("T")
 class _Lane(Generic[T]):
     limit: int
     waiting: deque[tuple[int, T]] = field(default_factory=deque)
+    urgent: deque[tuple[int, T]] = field(default_factory=deque)
     busy: int = 0
+
+    @property
+    def next(self) -> deque[tuple[int, T]]:
+        """Where the item stands that goes next."""
+        return self.urgent or self.waiting
 
 
 class Lanes(Generic[T]):
@@ -30,26 +36,29 @@ class Lanes(Generic[T]):
         self._arrivals = 0
         self._busy = 0
 
-    def add(self, item: T) -> None:
-        """Put an item at the end of its lane."""
+    def add(self, item: T, *, first: bool = False) -> None:
+        """Put an item at the end of its lane; `first`: before all that did not come so."""
         name, limit = self._lane_of(item)
         lane = self._lanes.get(name)
         if lane is None:
             lane = self._lanes[name] = _Lane(limit=max(1, limit or self.concurrency))
-        lane.waiting.append((self._arrivals, item))
+        (lane.urgent if first else lane.waiting).append((self._arrivals, item))
         self._arrivals += 1
 
     def take(self) -> T | None:
-        """The item that has waited longest among those that may go; it is busy until `free`."""
+        """The item that has waited longest among those that may go, urgent ones first.
+
+        It is busy until `free`.
+        """
         if self._busy >= self.concurrency:
             return None
-        ready = [lane for lane in self._lanes.values() if lane.waiting and lane.busy < lane.limit]
+        ready = [lane for lane in self._lanes.values() if lane.next and lane.busy < lane.limit]
         if not ready:
             return None
-        lane = min(ready, key=lambda lane: lane.waiting[0][0])
+        lane = min(ready, key=lambda lane: (not lane.urgent, lane.next[0][0]))
         lane.busy += 1
         self._busy += 1
-        return lane.waiting.popleft()[1]
+        return lane.next.popleft()[1]
 
     def free(self, item: T) -> None:
         """A taken item is finished."""
@@ -58,7 +67,8 @@ class Lanes(Generic[T]):
 
     def drain(self) -> list[T]:
         """Remove and return all items that still wait, oldest first."""
-        entries = [entry for lane in self._lanes.values() for entry in _emptied(lane.waiting)]
+        queues = [queue for lane in self._lanes.values() for queue in (lane.urgent, lane.waiting)]
+        entries = [entry for queue in queues for entry in _emptied(queue)]
         return [item for _, item in sorted(entries, key=lambda entry: entry[0])]
 
 

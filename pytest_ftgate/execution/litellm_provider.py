@@ -62,6 +62,8 @@ def load_litellm() -> Any:
     litellm.telemetry = False
     # LITELLM_DROP_PARAMS may have set it; an arm whose schema is dropped in silence proves nothing.
     litellm.drop_params = False
+    # For embeddings litellm takes `max_retries=0` for "not given". Retries are the engine's, and counted.
+    litellm.DEFAULT_MAX_RETRIES = 0
     return litellm
 
 

@@ -41,19 +41,19 @@ class _Running:
 class LocalProvider:
     """Answers `local/smollm2` and `local/PATH.gguf` (relative to the working directory).
 
-    One server per model id, started at its first request and restarted when it dies. Costs nothing:
-    `cost_usd` is 0.
+    One server per model id (another one for embeddings), started at its first request and restarted when it
+    dies. Costs nothing: `cost_usd` is 0.
     """
 
     def __init__(self) -> None:
         self._client = LitellmProvider()
-        self._servers: dict[str, asyncio.Task[_Running]] = {}
-        self._starts: dict[str, int] = {}
+        self._servers: dict[tuple[str, str], asyncio.Task[_Running]] = {}
+        self._starts: dict[tuple[str, str], int] = {}
 
     async def complete(self, trial: Trial, request: Request, timeout_s: float) -> Response:
         """The model's answer; raises ProviderError. The first requests wait for the server to start."""
         del trial
-        server = await self._server(request.model)
+        server = await self._server(request)
         params = {
             name: value for name, value in request.params.items() if name not in ("api_base", "base_url")
         }
@@ -64,7 +64,7 @@ class LocalProvider:
 
     async def prepare(self, request: Request) -> None:
         """Start the model's server; import litellm and warm it up."""
-        await self._server(request.model)
+        await self._server(request)
         await self._client.warm_up(request)
 
     async def close(self) -> None:
@@ -76,13 +76,14 @@ class LocalProvider:
             with contextlib.suppress(asyncio.CancelledError, ProviderError):
                 await _stop(await start)
 
-    async def _server(self, model: str) -> _Running:
-        start = self._servers.get(model)
+    async def _server(self, request: Request) -> _Running:
+        model, key = request.model, (request.model, request.operation)
+        start = self._servers.get(key)
         if start is None or await _has_ended(start):
-            self._starts[model] = self._starts.get(model, 0) + 1
-            if self._starts[model] > STARTS:
+            self._starts[key] = self._starts.get(key, 0) + 1
+            if self._starts[key] > STARTS:
                 raise _unusable(model, f"its server died {STARTS} times", fatal=True)
-            start = self._servers[model] = asyncio.create_task(_start(model))
+            start = self._servers[key] = asyncio.create_task(_start(request))
         # A request that runs out of time must not take the server down that others wait for.
         return await asyncio.shield(start)
 
@@ -123,7 +124,8 @@ def find_gguf(model: str) -> Path:
     return found[0]
 
 
-async def _start(model: str) -> _Running:
+async def _start(request: Request) -> _Running:
+    model = request.model
     gguf = find_gguf(model)
     if importlib.util.find_spec(_SERVER_PACKAGE) is None:
         raise _unusable(
@@ -140,6 +142,7 @@ async def _start(model: str) -> _Running:
         _alias(model),
         "--parallel",
         str(PARALLEL),
+        *(["--embedding"] if request.operation == "embedding" else []),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=log,

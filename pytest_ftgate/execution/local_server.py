@@ -1,6 +1,6 @@
 """Serves a GGUF file with llama.cpp's OpenAI-compatible server on loopback; run as a process of its own.
 
-    python local_server.py MODEL.gguf --alias NAME --parallel 2
+    python local_server.py MODEL.gguf --alias NAME --parallel 2 [--embedding]
 
 Prints `READY http://127.0.0.1:PORT/v1` and ends when its standard input does, so it never outlives
 the process that started it, however that one ends.
@@ -13,9 +13,12 @@ import os
 import sys
 import time
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 CONTEXT_TOKENS = 4096
+HEAD_BYTES = 65_536
+"""Of a GGUF file: what a model's architecture says of itself stands there, long before its tokens."""
 START_WAIT_S = 120.0
 
 
@@ -34,6 +37,12 @@ def serve(arguments: argparse.Namespace) -> None:
     # With the prompt cache, what was asked before changes the numbers, and temperature 0 is not reproducible.
     params.cache_prompt = False
     params.cache_ram_mib = 0
+    if arguments.embedding:
+        params.embedding = True
+        # A text is embedded in one piece.
+        params.n_batch = params.n_ubatch = arguments.context
+        if not _says_pooling(arguments.gguf):
+            params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     server = xllamacpp.Server(params)
     _wait_until_healthy(server.listening_address)
     sys.stdout.write(f"READY {server.listening_address}/v1\n")
@@ -41,6 +50,12 @@ def serve(arguments: argparse.Namespace) -> None:
     sys.stdin.read()
     # The server's own threads may be in the middle of a request; nothing is left to save.
     os._exit(0)
+
+
+def _says_pooling(gguf: str) -> bool:
+    """Whether the model says how its tokens become one vector; a model that is made to chat does not."""
+    with Path(gguf).open("rb") as file:
+        return b".pooling_type" in file.read(HEAD_BYTES)
 
 
 def _wait_until_healthy(address: str) -> None:
@@ -63,6 +78,7 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--context", type=int, default=CONTEXT_TOKENS)
+    parser.add_argument("--embedding", action="store_true")
     serve(parser.parse_args())
 
 

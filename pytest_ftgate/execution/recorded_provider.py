@@ -10,7 +10,7 @@ from typing import BinaryIO
 from pytest_ftgate.errors import ProviderError, RecordedResponsesError
 from pytest_ftgate.execution.recorded_rows import RecordedResponses, RowKey, key_of, row_line
 from pytest_ftgate.model.response import Answer, Failure, Response
-from pytest_ftgate.model.trial import Request, Trial, TrialKey
+from pytest_ftgate.model.trial import Request, Trial, TrialKey, is_serving_role
 
 _PART_SUFFIX = ".part"
 
@@ -87,7 +87,8 @@ def merge_parts(path: Path, order: Iterable[TrialKey] = ()) -> None:
 
     `order` is the whole plan. Rows that `path` already had stay, unless they were answered again or their
     evalset is in the plan without their trial. Rows stand in the order of the plan, those of other
-    evalsets after them, sorted by key. Raises RecordedResponsesError.
+    evalsets after them, sorted by key; what judges and embedders replied about a case stands behind its
+    answers under that arm. Raises RecordedResponsesError.
     """
     found = path.parent.glob(f"{escape(path.name)}.*{_PART_SUFFIX}")
     parts = sorted(found, key=lambda part: (part.stat().st_mtime, part.name))
@@ -99,11 +100,19 @@ def merge_parts(path: Path, order: Iterable[TrialKey] = ()) -> None:
             if source.exists():
                 _read_lines(source, lines, is_part=source != path)
         place = {_row_key(key): index for index, key in enumerate(order)}
+        served = {key[:3]: index for key, index in place.items()}
         last = len(place)
         planned = {key.evalset for key in place}
+
+        def find_place(key: RowKey) -> int:
+            return served.get(key[:3], last) if is_serving_role(key.role) else place.get(key, last)
+
         # A row of a case or arm that is gone would make the whole recording unreadable for a replay.
-        kept = [key for key in lines if key in place or key.evalset not in planned]
-        keys = sorted(kept, key=lambda key: (place.get(key, last), key.evalset or "", *key[1:]))
+        kept = [key for key in lines if find_place(key) < last or key.evalset not in planned]
+        keys = sorted(
+            kept,
+            key=lambda key: (find_place(key), is_serving_role(key.role), key.evalset or "", *key[1:]),
+        )
         fresh = path.with_name(path.name + ".new")
         fresh.write_bytes(b"".join(lines[key] for key in keys))
         fresh.replace(path)

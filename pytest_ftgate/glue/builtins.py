@@ -23,7 +23,7 @@ class BuiltinParts:
     @pytest.hookimpl(trylast=True)
     def pytest_ftgate_register_graders(self, registry: Registry[Grader]) -> None:
         """Built-in graders."""
-        grading.register(registry)
+        grading.register(registry, code_unsafe=self.settings.code_unsafe)
 
     @pytest.hookimpl(trylast=True)
     def pytest_ftgate_register_arms(self, registry: Registry[Arm]) -> None:

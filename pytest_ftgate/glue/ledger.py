@@ -66,5 +66,8 @@ class Ledger:
             unsupported=frozenset(account.unsupported),
             missing=sum(len(item.trials) for item in lost),
             stop=stop,
-            requests_sent=sum(r.attempts for r in account.records if not r.cached),
+            requests_sent=sum(
+                record.serving_attempts + (0 if record.cached else record.attempts)
+                for record in account.records
+            ),
         )

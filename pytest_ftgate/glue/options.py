@@ -113,6 +113,8 @@ OPTIONS = (
            help="further hosts that an evalset's api_base may send a vendor's key to"),
     Option(name="allow-outside-files", shape="switch", flag=False,
            help="let evalsets read files outside the rootdir"),
+    Option(name="code-unsafe", shape="switch", flag=False,
+           help="let grader `code` run answers' code unconfined where no sandbox works"),
 )  # fmt: skip
 
 

@@ -104,6 +104,7 @@ class RunOutput:
                 "concurrency": settings.concurrency,
                 "timeout_s": settings.timeout_s,
                 "evidence": settings.evidence,
+                "ini_evidence": settings.ini_evidence,
                 "strict": settings.strict,
                 "refresh": settings.refresh,
                 "replay": [Path(path).name for path in settings.replay],

@@ -104,7 +104,7 @@ class FtgateSession:
         recorder, self._recorder = self._recorder, None
         try:
             if runner is not None:
-                runner.engine.close()
+                runner.close()
                 self.notices += runner.engine.notices
             if recorder is not None:
                 recorder.close(self.trial_order())

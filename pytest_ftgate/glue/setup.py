@@ -87,4 +87,6 @@ class HeaderPlugin:
             parts.append(f"concurrency {self.settings.concurrency}")
         if not self.together:
             parts.append("evalsets are spread over workers: the ladder runs every arm and repeat")
+        if self.settings.code_unsafe:
+            parts.append("candidate code runs unconfined where no sandbox works")
         return [", ".join(parts)]

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
-from pytest_ftgate.grading.attribution import Cause, attribute, is_truncated
-from pytest_ftgate.grading.grades import GraderError
+from pytest_ftgate.grading.grades import GraderError, UnansweredError
 from pytest_ftgate.grading.limits import MAX_OUTPUT_CHARS
 from pytest_ftgate.grading.parsed import TextOutput, read_output
 from pytest_ftgate.grading.signatures import clean
 from pytest_ftgate.grading.transforms import transform_output
+from pytest_ftgate.grading.trial_records import MAX_REASON_CHARS, record_answer, record_failure
 from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec
-from pytest_ftgate.model.grade import KINDS, Grade, Outcome, is_format_failure, is_unanswered, kind_of
+from pytest_ftgate.model.grade import KINDS, Grade, Outcome, is_format_failure, kind_of
 from pytest_ftgate.model.protocols import GradeContext, Grader
 from pytest_ftgate.model.record import Record
-from pytest_ftgate.model.response import Answer, Failure, Response, ToolCall
+from pytest_ftgate.model.response import Answer, Failure, Response
 from pytest_ftgate.model.trial import Trial
 from pytest_ftgate.registry import Registries
 
-_MAX_REASON_CHARS = 600
+Replies: TypeAlias = Mapping[int, tuple[Answer, ...]]
+"""Position of a grader that asks (from 1) → the replies to what it asked, in order."""
+
+_NO_REPLIES: Replies = {}
 _FLIPPED: dict[Outcome, Outcome] = {"passed": "failed", "failed": "passed"}
 
 
@@ -32,21 +35,22 @@ def judge_trial(
     registries: Registries,
     evalset: Evalset | None = None,
     *,
+    replies: Replies = _NO_REPLIES,
     max_output_chars: int = MAX_OUTPUT_CHARS,
 ) -> Record:
     """The record of one trial. Never raises for any answer or grader.
 
     Outcome, first that applies: `error` (no answer, or a grader crashed), `ungraded` (no graders, or one
-    needs an expected value that the case has not), `failed` (any grade), `passed`. Of the output the
-    record keeps `max_output_chars` characters.
+    needs an expected value that the case has not), `failed` (any grade), `passed`. An error for want of a
+    usable reply of a judge leaves the trial unanswered (`infra:*`). Of the output the record keeps
+    `max_output_chars` characters.
     """
     if isinstance(answer, Failure):
-        return _record_failure(trial, answer, case, graders, registries)
+        return record_failure(trial, answer, case, graders, registries)
     parsed = read_output(answer.text, tolerant=trial.tolerant, extract=trial.extract)
-    grades = grade_answer(answer, parsed, case, graders, registries, evalset)
+    grades = grade_answer(answer, parsed, case, graders, registries, evalset, replies=replies)
     outcome = _combine(grades)
-    cause = attribute(trial, answer, parsed, grades) if outcome == "failed" else None
-    return _record_answer(trial, answer, parsed, grades, outcome, cause, max_output_chars)
+    return record_answer(trial, answer, parsed, grades, outcome, max_output_chars=max_output_chars)
 
 
 def grade_answer(
@@ -56,9 +60,32 @@ def grade_answer(
     graders: Sequence[GraderSpec],
     registries: Registries,
     evalset: Evalset | None = None,
+    *,
+    replies: Replies = _NO_REPLIES,
 ) -> tuple[Grade, ...]:
-    """One grade per grader, in order."""
-    return tuple(_run_grader(spec, response, parsed, case, registries, evalset) for spec in graders)
+    """One grade per grader, in order; graders that ask a model only count where all others passed.
+
+    Where another grader settles the trial, one that asks and got no replies has no grade. Where none does,
+    it has an error: what nobody judged is never passed.
+    """
+    found = [
+        _run_grader(spec, response, parsed, case, registries, evalset, replies.get(position))
+        for position, spec in enumerate(graders, start=1)
+    ]
+    if None not in found:
+        return tuple(grade for grade in found if grade is not None)
+    given = tuple(grade for grade in found if grade is not None)
+    if any(grade.outcome != "passed" for grade in given):
+        return given
+    return tuple(
+        grade or _explain_silence(spec, response, parsed, case, registries, evalset)
+        for grade, spec in zip(found, graders, strict=True)
+    )
+
+
+def asks(name: str, registries: Registries) -> bool:
+    """Whether the grader of that name asks a model (model.protocols.AskingGrader)."""
+    return name in registries.graders and hasattr(registries.graders.get(name), "ask")
 
 
 def find_format_problem(
@@ -82,7 +109,7 @@ def find_format_problem(
         if grader.needs_expected and not (spec.has_value or case.has_expected):
             continue
         try:
-            ctx = _make_context(spec, case, response, parsed, registries)
+            ctx = make_context(spec, case, response, parsed, registries)
         except GraderError:
             continue
         grade = _call(judge, ctx, grader)
@@ -95,9 +122,15 @@ def _is_about_format(signature: str) -> bool:
     return is_format_failure(signature) or signature in ("tool:wrong_name", "style:extra_text")
 
 
-def _make_context(
-    spec: GraderSpec, case: Case, response: Response, parsed: TextOutput, registries: Registries
+def make_context(
+    spec: GraderSpec,
+    case: Case,
+    response: Response,
+    parsed: TextOutput,
+    registries: Registries,
+    replies: tuple[Answer, ...] = (),
 ) -> GradeContext:
+    """What a grader sees of a trial. Raises GraderError where a transform fails."""
     return GradeContext(
         spec=spec,
         case=case,
@@ -106,6 +139,7 @@ def _make_context(
         expected=spec.value if spec.has_value else case.expected,
         has_expected=spec.has_value or case.has_expected,
         functions=registries.functions.get,
+        replies=replies,
     )
 
 
@@ -116,22 +150,50 @@ def _run_grader(
     case: Case,
     registries: Registries,
     evalset: Evalset | None,
-) -> Grade:
+    replies: tuple[Answer, ...] | None,
+) -> Grade | None:
+    """The grade; None from a grader that asks a model and has no replies."""
     try:
         grader = registries.graders.get(spec.name)
-        complete = getattr(grader, "complete_spec", None)
-        if complete is not None and evalset is not None:
-            spec = complete(spec, evalset)
+        spec = complete_spec(spec, grader, evalset)
     except Exception as error:  # noqa: BLE001 - whatever a registered part raises is its own error
         return _error_grade(spec, error)
     if grader.needs_expected and not spec.has_value and not case.has_expected:
         return Grade(grader=spec.label, outcome="ungraded", reason="the case has no expected value")
+    if replies is None and hasattr(grader, "ask"):
+        return None
     try:
-        ctx = _make_context(spec, case, response, parsed, registries)
+        ctx = make_context(spec, case, response, parsed, registries, replies or ())
     except GraderError as error:
         return _error_grade(spec, error)
     grade = _call(grader.grade, ctx, grader)
     return _negate(grade, ctx, grader) if spec.negated else grade
+
+
+def complete_spec(spec: GraderSpec, grader: Grader, evalset: Evalset | None) -> GraderSpec:
+    """The spec with what its grader takes from the evalset as a whole."""
+    complete = getattr(grader, "complete_spec", None)
+    if complete is None or evalset is None:
+        return spec
+    completed: GraderSpec = complete(spec, evalset)
+    return completed
+
+
+def _explain_silence(
+    spec: GraderSpec,
+    response: Response,
+    parsed: TextOutput,
+    case: Case,
+    registries: Registries,
+    evalset: Evalset | None,
+) -> Grade:
+    """The error of a grader whose model should have been asked and was not."""
+    try:
+        grader: Any = registries.graders.get(spec.name)
+        grader.ask(make_context(complete_spec(spec, grader, evalset), case, response, parsed, registries))
+    except Exception as error:  # noqa: BLE001 - what kept it from asking
+        return _error_grade(spec, error)
+    return _error_grade(spec, GraderError("its model was not asked"))
 
 
 def _call(judge: Any, ctx: GradeContext, grader: Grader) -> Grade:
@@ -149,17 +211,23 @@ def _call(judge: Any, ctx: GradeContext, grader: Grader) -> Grade:
         what = f"gave the signature {clean(signature)!r}; its kind must be one of {kinds}"
         return _error_grade(ctx.spec, GraderError(what))
     reason = grade.reason
-    if len(reason) > _MAX_REASON_CHARS:
-        reason = clean(reason, _MAX_REASON_CHARS)
+    if len(reason) > MAX_REASON_CHARS:
+        reason = clean(reason, MAX_REASON_CHARS)
     is_format = grader.is_format and not ctx.spec.negated
-    return replace(grade, grader=ctx.spec.label, signature=signature, reason=reason, is_format=is_format)
+    label = ctx.spec.label
+    if (grade.grader, grade.signature, grade.reason, grade.is_format) == (
+        label, signature, reason, is_format,
+    ):  # fmt: skip
+        return grade
+    return replace(grade, grader=label, signature=signature, reason=reason, is_format=is_format)
 
 
 def _error_grade(spec: GraderSpec, error: Exception) -> Grade:
     name = "" if isinstance(error, GraderError) else f"{type(error).__name__}: "
     where = f" ({spec.where})" if spec.where is not None else ""
-    reason = f"grader {spec.label}{where}: {name}{clean(str(error), _MAX_REASON_CHARS)}"
-    return Grade(grader=spec.label, outcome="error", reason=reason)
+    reason = f"grader {spec.label}{where}: {name}{clean(str(error), MAX_REASON_CHARS)}"
+    signature = error.signature if isinstance(error, UnansweredError) else None
+    return Grade(grader=spec.label, outcome="error", signature=signature, reason=reason)
 
 
 def _negate(grade: Grade, ctx: GradeContext, grader: Grader) -> Grade:
@@ -171,7 +239,14 @@ def _negate(grade: Grade, ctx: GradeContext, grader: Grader) -> Grade:
         name = getattr(grader, "negated_signature", None)
         signature = name(ctx) if name is not None else "value:text"
         reason = grade.reason or f"{ctx.spec.name} holds, and must not"
-    return Grade(grader=ctx.spec.label, outcome=outcome, signature=signature, reason=reason)
+    return Grade(
+        grader=ctx.spec.label,
+        outcome=outcome,
+        signature=signature,
+        reason=reason,
+        score=grade.score,
+        votes=grade.votes,
+    )
 
 
 def _combine(grades: Sequence[Grade]) -> Outcome:
@@ -181,94 +256,3 @@ def _combine(grades: Sequence[Grade]) -> Outcome:
     if not grades or "ungraded" in outcomes:
         return "ungraded"
     return "failed" if "failed" in outcomes else "passed"
-
-
-def _record_failure(
-    trial: Trial, failure: Failure, case: Case, graders: Sequence[GraderSpec], registries: Registries
-) -> Record:
-    """No response: unanswered (`infra:*`), or failed by the call, a filter or a refusal."""
-    outcome: Outcome = "error"
-    if not is_unanswered(failure.signature):
-        outcome = "failed" if _is_gradable(case, graders, registries) else "ungraded"
-    return Record(
-        key=trial.key,
-        outcome=outcome,
-        signature=failure.signature if outcome != "ungraded" else None,
-        latency_s=failure.latency_s,
-        attempts=failure.attempts,
-        request_hash=trial.request_hash,
-        error=clean(failure.message, _MAX_REASON_CHARS),
-    )
-
-
-def _is_gradable(case: Case, graders: Sequence[GraderSpec], registries: Registries) -> bool:
-    if not graders:
-        return False
-    if case.has_expected:
-        return True
-    needing = (spec for spec in graders if not spec.has_value and spec.name in registries.graders)
-    return not any(registries.graders.get(spec.name).needs_expected for spec in needing)
-
-
-def _record_answer(
-    trial: Trial,
-    response: Response,
-    parsed: TextOutput,
-    grades: tuple[Grade, ...],
-    outcome: Outcome,
-    cause: Cause | None,
-    max_output_chars: int,
-) -> Record:
-    output = _cut(response.text, max_output_chars)
-    is_cut = output != response.text
-    error = next((grade.reason for grade in grades if grade.outcome == "error"), None)
-    calls = tuple(_cut_call(call, max_output_chars) for call in response.tool_calls)
-    return Record(
-        key=trial.key,
-        outcome=outcome,
-        signature=cause.signature if cause is not None else None,
-        secondary=cause.secondary if cause is not None else (),
-        grades=grades,
-        output=output,
-        tool_calls=calls,
-        finish_reason=response.finish_reason,
-        usage=response.usage,
-        latency_s=response.latency_s,
-        cost_usd=response.cost_usd,
-        model=response.model,
-        system_fingerprint=response.system_fingerprint,
-        cached=response.cached,
-        answered_at=response.answered_at,
-        attempts=response.attempts,
-        turns=response.turns,
-        request_hash=trial.request_hash,
-        tied_to_prompt=response.tied_to_prompt,
-        schema_enforced=response.schema_enforced,
-        flags=_find_flags(trial, response, parsed, outcome, is_cut=is_cut),
-        error=error,
-    )
-
-
-def _find_flags(
-    trial: Trial, response: Response, parsed: TextOutput, outcome: Outcome, *, is_cut: bool
-) -> tuple[str, ...]:
-    flags = []
-    if outcome == "passed" and is_truncated(trial, response):
-        flags.append("truncated")
-    if "strict" in parsed.__dict__ and parsed.strict.duplicate_keys:
-        flags.append("duplicate_keys")
-    if is_cut:
-        flags.append("output_cut")
-    return tuple(flags)
-
-
-def _cut(text: str | None, limit: int) -> str | None:
-    if text is None or len(text) <= limit:
-        return text
-    return f"{text[:limit]}\n… [cut: {len(text)} characters]"
-
-
-def _cut_call(call: ToolCall, limit: int) -> ToolCall:
-    return (
-        call if len(call.arguments) <= limit else replace(call, arguments=_cut(call.arguments, limit) or "")
-    )

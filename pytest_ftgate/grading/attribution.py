@@ -47,7 +47,7 @@ def attribute(trial: Trial, response: Response, parsed: TextOutput, grades: Sequ
 def _find_cause_before_answer(
     trial: Trial, response: Response, parsed: TextOutput, grades: Sequence[Grade]
 ) -> str | None:
-    if is_truncated(trial, response):
+    if is_truncated(trial, response) or is_cut_off(response, parsed):
         return TRUNCATED
     if response.finish_reason == "content_filter":
         return "refusal:content_filter"
@@ -75,6 +75,19 @@ def is_truncated(trial: Trial, response: Response) -> bool:
         return False
     cap = read_token_cap(trial.request.params)
     return cap is not None and usage.completion_tokens >= cap
+
+
+def is_cut_off(response: Response, parsed: TextOutput) -> bool:
+    """Whether the answer's JSON says by its structure that it was cut: for imported answers, of which
+    neither finish reason nor usage is known.
+
+    It ends in the middle of a string, a number or a word, or after a comma, a colon or an opening bracket,
+    and nothing else is wrong with it. A model that only forgets to close stops after a whole value.
+    """
+    if response.finish_reason is not None or response.usage is not None:
+        return False
+    # Only where a grader read the answer as JSON at all.
+    return "diagnosis" in parsed.__dict__ and parsed.diagnosis.is_cut
 
 
 def read_token_cap(params: Json) -> int | None:

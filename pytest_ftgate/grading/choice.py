@@ -12,21 +12,25 @@ from pytest_ftgate.model.evalset import Json
 from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.protocols import GradeContext
 
-# MMLU-Pro, evaluate_from_local.py (Wang et al. 2024): "answer is (X)", "Answer: X", the last letter.
-# Its letters are capital. A small one counts only before a parenthesis or where the line ends, for "a" is
-# an article.
-_LETTER = r"[*`\"']*\(?([A-Z](?![A-Za-z])|[a-z](?=\)|[*`\"'.]*\s*$))"
-_ANSWER_IS = re.compile(rf"(?i:answer is):?\s*{_LETTER}", re.MULTILINE)
-_ANSWER = re.compile(rf"(?i:answer)\s*:\s*{_LETTER}", re.MULTILINE)
-_BARE = re.compile(r"\s*[*`\"'(\[]*([A-Za-z])[*`\"')\].:]*(?:\s*\Z|\s*[).:]\s)")
-_STANDALONE = re.compile(r"(?<![\w'])([A-Z])(?![\w'])")
+# Letters are capital. A small one counts only before a parenthesis or where the line ends, for "a" is an
+# article.
+_LEAD = r"(?:[*_`\"'$({\[]|\\(?:boxed|text|textbf|mathrm|mathbf)\b|\\[(\[]|(?i:option|choice|letter)\s)*+"
+_LETTER = rf"{_LEAD}([A-Z](?![A-Za-z])|[a-z](?=\)|[*`\"'.]*+\s*$))"
+_ANSWER_IS = re.compile(rf"(?i:answer is):?\s*+{_LETTER}", re.MULTILINE)
+_ANSWER = re.compile(rf"(?i:answer)[*_]*+\s*+:\s*+{_LETTER}", re.MULTILINE)
+_BARE = re.compile(r"\s*+[*`\"'(\[]*([A-Za-z])[*`\"')\].:]*(?:\s*\Z|\s*[).:]\s)")
+# "A remote", "I think": an article and a pronoun.
+_STANDALONE = re.compile(r"(?<![\w'’])(?![AI]\x20[a-z])([A-Z])(?![\w'’])")
 
 
 def read_choice(text: str, rule: str = "mmlu_pro", letters: str = "ABCDEFGHIJ") -> str | None:
-    """The letter that the answer chooses, or None.
+    """The letter that the answer chooses, or None. Only the last 20,000 characters are read.
 
-    Rule `answer_is` reads only "answer is (X)"; `mmlu_pro` then tries a bare letter, "Answer: X" and the
-    last letter that stands alone.
+    Rule `answer_is` reads only the first "answer is (X)", as MMLU-Pro's extraction does first (Wang et al.
+    2024, evaluate_from_local.py). Rule `mmlu_pro` then tries an answer that is, or begins with, a letter
+    ("B", "(B) because …"), the last "Answer: X", and the last letter that stands alone, as MMLU-Pro does;
+    it never guesses at random. Unlike MMLU-Pro: markup, LaTeX and "option" may stand before the letter;
+    "A" and "I" before a small letter are words; a letter not on offer is passed over.
     """
     tail = text[-MAX_SHORT_ANSWER_CHARS:]
     stated = _ANSWER_IS.search(tail)
@@ -46,7 +50,9 @@ def read_choice(text: str, rule: str = "mmlu_pro", letters: str = "ABCDEFGHIJ") 
 
 
 class Choice:
-    """The answer chooses the expected letter. `letters` are those on offer (default A to J)."""
+    """The answer chooses the expected letter. `letters` are those on offer (default A to J); `rule` says how
+    the letter is found (`read_choice`).
+    """
 
     is_format = True
     needs_expected = True

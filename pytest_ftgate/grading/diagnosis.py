@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from pytest_ftgate.grading.limits import MAX_RELAXED_CHARS, MAX_REPAIR_CHARS
 from pytest_ftgate.grading.relaxed_json import Relaxed, read_relaxed
@@ -56,7 +57,9 @@ _MAX_DOCUMENTS = 16
 class Diagnosis:
     """`kinds`: bare names of `format:` kinds, primary first; empty for strict JSON.
 
+    `positions`: offset in the text where each kind shows first (a few kinds have no place).
     `start`, `end`: where the document stands in the text. `value` counts where `has_value`.
+    `is_cut`: nothing is wrong but that the text ends in the middle of the document.
     """
 
     kinds: tuple[str, ...]
@@ -64,6 +67,8 @@ class Diagnosis:
     has_value: bool = False
     start: int = 0
     end: int = 0
+    positions: Mapping[str, int] = field(default_factory=dict)
+    is_cut: bool = False
 
     @property
     def signatures(self) -> tuple[str, ...]:
@@ -76,17 +81,28 @@ def diagnose(text: str, strict: StrictJson) -> Diagnosis:
         return Diagnosis(kinds=(), value=strict.value, has_value=True, end=len(text))
     if strict.problem == "too_large" or len(text) > MAX_RELAXED_CHARS:
         return Diagnosis(kinds=("too_large",))
+    first = len(text) - len(text.lstrip())
     fenced = _read_fenced(text.strip())
     if fenced is not None:
-        return Diagnosis(kinds=("fenced",), value=fenced.value, has_value=True, end=len(text))
+        return _diagnose_whole(text, {"fenced": first}, fenced.value)
     documents = _find_documents(text)
     if not documents:
-        return _diagnose_scalar(text)
+        return _diagnose_scalar(text, first, strict)
     main = next((document for document in documents if document.is_clean), documents[0])
     if main.is_too_deep:
         is_cut = text.count("[") + text.count("{") > text.count("]") + text.count("}")
-        return Diagnosis(kinds=("unclosed",) if is_cut else ("too_deep",))
-    return _diagnose_document(text, main, documents)
+        kind, position = ("unclosed", main.start) if is_cut else ("too_deep", strict.position or main.start)
+        return Diagnosis(kinds=(kind,), positions={kind: position})
+    return _diagnose_document(text, main, documents, strict)
+
+
+def _diagnose_whole(text: str, positions: Mapping[str, int], value: Json) -> Diagnosis:
+    """A value that is all of the text."""
+    return Diagnosis(kinds=_sort(positions), value=value, has_value=True, end=len(text), positions=positions)
+
+
+def _sort(kinds: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(kinds, key=ORDER.index))
 
 
 def _read_fenced(stripped: str) -> StrictJson | None:
@@ -120,26 +136,36 @@ def _find_documents(text: str) -> list[Relaxed]:
     return real or found
 
 
-def _diagnose_document(text: str, main: Relaxed, documents: list[Relaxed]) -> Diagnosis:
-    kinds = set(main.defects)
+def _diagnose_document(text: str, main: Relaxed, documents: list[Relaxed], strict: StrictJson) -> Diagnosis:
+    found = dict(main.defects)
     before, after = text[: main.start], text[main.end :]
     fence = _FENCE_BEFORE.search(before[-200:])
     if fence is not None:
-        kinds.add("fenced")
-        before = before[: len(before) - (min(len(before), 200) - fence.start())]
+        opened = len(before) - (min(len(before), 200) - fence.start())
+        found["fenced"] = opened
+        before = before[:opened]
         closing = _FENCE_AFTER.match(after)
         after = after[closing.end() :] if closing else after
     if before.strip():
-        kinds.add("prose_before")
-    if any(_is_second(text, main, other) for other in documents):
-        kinds.add("two_documents")
+        found["prose_before"] = len(before) - len(before.lstrip())
+    second = next((other for other in documents if _is_second(text, main, other)), None)
+    if second is not None:
+        found["two_documents"] = second.start
     elif after.strip():
-        kinds.add("prose_after")
+        found["prose_after"] = len(text) - len(after.lstrip())
     value, has_value = _recover(text, main)
-    if not kinds or (not main.is_clean and not main.defects):
-        kinds.add("not_json")
-    ordered = tuple(kind for kind in ORDER if kind in kinds)
-    return Diagnosis(kinds=ordered, value=value, has_value=has_value, start=main.start, end=main.end)
+    if not found or (not main.is_clean and not main.defects):
+        found["not_json"] = main.start if strict.position is None else strict.position
+    kinds = _sort(found)
+    return Diagnosis(
+        kinds=kinds,
+        value=value,
+        has_value=has_value,
+        start=main.start,
+        end=main.end,
+        positions=found,
+        is_cut=main.is_cut and kinds == ("unclosed",),
+    )
 
 
 def _is_second(text: str, main: Relaxed, other: Relaxed) -> bool:
@@ -177,20 +203,27 @@ def _repair(broken: str) -> tuple[Json, bool]:
     return (value, True) if has_value else (None, False)
 
 
-def _diagnose_scalar(text: str) -> Diagnosis:
+def _diagnose_scalar(text: str, first: int, strict: StrictJson) -> Diagnosis:
     """Texts without an object or array: a bare or fenced string, number or literal, or no JSON at all."""
     stripped = text.strip()
     if stripped in _SCALARS:
         kind, value = _SCALARS[stripped]
-        return Diagnosis(kinds=(kind,), value=value, has_value=True, end=len(text))
+        return _diagnose_whole(text, {kind: first}, value)
     if len(stripped) > 1 and stripped[0] == stripped[-1] == "'" and "'" not in stripped[1:-1]:
-        return Diagnosis(kinds=("single_quotes",), value=stripped[1:-1], has_value=True, end=len(text))
+        return _diagnose_whole(text, {"single_quotes": first}, stripped[1:-1])
     if _OPEN_STRING.fullmatch(stripped):
-        return Diagnosis(kinds=("unclosed",), value=stripped[1:], has_value=True, end=len(text))
+        return _diagnose_whole(text, {"unclosed": first}, stripped[1:])
     if stripped.startswith("("):
         document = read_relaxed(stripped, 0)
         if document.end == len(stripped) and document.is_clean:
             value, has_value = _recover(stripped, document)
-            kinds = tuple(kind for kind in ORDER if kind in document.defects)
-            return Diagnosis(kinds=kinds, value=value, has_value=has_value, end=len(text))
-    return Diagnosis(kinds=("not_json",))
+            positions = {kind: first + position for kind, position in document.defects.items()}
+            return Diagnosis(
+                kinds=_sort(positions),
+                value=value,
+                has_value=has_value,
+                end=len(text),
+                positions=positions,
+            )
+    position = first if strict.position is None else strict.position
+    return Diagnosis(kinds=("not_json",), positions={"not_json": position})

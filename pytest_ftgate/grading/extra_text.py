@@ -34,25 +34,27 @@ class NoExtraText:
     reads_expected = "contains"
 
     def grade(self, ctx: GradeContext) -> Grade:
-        if ctx.parsed.strict.is_valid:
-            return pass_grade(ctx)
+        expected = None
         if ctx.has_expected and isinstance(ctx.expected, str | int | float):
             expected = read_text(ctx.expected)
             if ctx.parsed.text.strip() == expected.strip():
                 return pass_grade(ctx)
+        if ctx.parsed.strict.is_valid:
+            return pass_grade(ctx)
+        if expected is not None:
             around = find_standing(ctx.parsed.text, expected)
             if around:
-                return self._judge(ctx, around, is_recovered=True)
+                return self._judge(ctx, around, show(ctx.parsed.text), is_recovered=True)
         diagnosis = ctx.parsed.diagnosis
         found = [signature for signature in diagnosis.signatures if signature in _AROUND]
         if found:
-            return self._judge(ctx, found, is_recovered=diagnosis.has_value)
+            what = f"{ctx.parsed.describe_defects()}: {show(ctx.parsed.text)}"
+            return self._judge(ctx, found, what, is_recovered=diagnosis.has_value)
         if _LEAD.match(ctx.parsed.text[:200]):
             return fail_grade(ctx, "style:extra_text", f"starts with a lead: {show(ctx.parsed.text)}")
         return pass_grade(ctx)
 
-    def _judge(self, ctx: GradeContext, signatures: Any, *, is_recovered: bool) -> Grade:
+    def _judge(self, ctx: GradeContext, signatures: Any, what: str, *, is_recovered: bool) -> Grade:
         if ctx.parsed.tolerant and is_recovered:
             return pass_grade(ctx)
-        reason = f"text around the answer: {show(ctx.parsed.text)}"
-        return fail_grade(ctx, signatures[0], reason, signatures[1:])
+        return fail_grade(ctx, signatures[0], f"text around the answer: {what}", signatures[1:])

@@ -17,6 +17,15 @@ class GraderError(Exception):
     """A grader cannot judge: what it was given is unusable. Becomes a grade with outcome `error`."""
 
 
+class UnansweredError(GraderError):
+    """The model that a grader asked gave nothing usable. Becomes an `error` grade with an `infra:*`
+    signature, and the trial is unanswered: a judge's trouble is no failure of the model it judges."""
+
+    def __init__(self, signature: str, message: str) -> None:
+        self.signature = signature
+        super().__init__(message)
+
+
 class TooLargeError(Exception):
     """An answer holds too much to be judged in time. Becomes `format:too_large`."""
 

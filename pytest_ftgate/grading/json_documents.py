@@ -42,14 +42,18 @@ def judge_json(ctx: GradeContext, check: Callable[[Json], Problems]) -> Grade:
     return fail_grade(ctx, reading.signatures[0], reading.reason, secondary)
 
 
-def check_schema(spec: GraderSpec, value: Json) -> Problems:
-    """Problems of a value under the grader's `schema` option, `format:schema_echo` among them."""
+def check_schema(spec: GraderSpec, value: Json, parsed: TextOutput | None = None) -> Problems:
+    """Problems of a value under the grader's `schema` option, `format:schema_echo` among them.
+
+    That one's place is named where the value is all of `parsed`.
+    """
     if "schema" not in spec.options:
         return ()
     schema = spec.options["schema"]
     problems = compile_schema(schema).problems(value)
     if problems and _is_schema_echo(value, schema):
-        echo = Problem("format:schema_echo", "the answer repeats the schema in place of a value")
+        where = parsed.locate("schema_echo") if parsed is not None else "schema echo"
+        echo = Problem("format:schema_echo", f"{where}: the schema is repeated in place of a value")
         return (echo, *problems)
     return problems
 
@@ -85,7 +89,7 @@ class IsJson:
     reads_expected = "contains"
 
     def grade(self, ctx: GradeContext) -> Grade:
-        return judge_json(ctx, lambda value: check_schema(ctx.spec, value))
+        return judge_json(ctx, lambda value: check_schema(ctx.spec, value, ctx.parsed))
 
     def problems(self, spec: GraderSpec) -> tuple[str, ...]:
         problem = find_schema_problem(spec)

@@ -20,9 +20,9 @@ class Label:
 
     `labels`: the taxonomy; without it, the labels that the evalset expects. `match` says how the answer
     may name it: `exact`; `normalised` (the default: case, quotes, closing punctuation and `_` for a space
-    do not count); `in_text` (anywhere in the text, as a whole word; of overlapping labels the longest, of
-    several the first named). Under `exact` and `normalised` a label with other text around it is a format
-    failure, with what `in_text` would say as secondary signature.
+    do not count, so labels that differ in nothing else are one); `in_text` (anywhere in the text, as a whole
+    word; of overlapping labels the longest, of several the first named). Under `exact` and `normalised` a
+    label with other text around it is a format failure, with what `in_text` would say as secondary signature.
     """
 
     is_format = True
@@ -54,13 +54,18 @@ class Label:
         return self._as_format(ctx, grade, _sides(text, found), f"other text around the label: {show(text)}")
 
     def _judge(self, ctx: GradeContext, accepted: Sequence[str], predicted: str) -> Grade:
-        if normalise(predicted) in {normalise(label) for label in accepted}:
+        if predicted in accepted or self._is_same(ctx, accepted, predicted):
             grade = pass_grade(ctx)
         else:
             pair = f"{clean(accepted[0], 50)}→{clean(predicted, 50)}"
             reason = f"expected {show(accepted[0])}, got {show(predicted)}"
             grade = fail_grade(ctx, f"label:confusion:{pair}", reason)
         return replace(grade, expected_label=accepted[0], predicted=predicted)
+
+    def _is_same(self, ctx: GradeContext, accepted: Sequence[str], predicted: str) -> bool:
+        """Under `exact`, an accepted label that is spelled as one of the taxonomy is that one alone."""
+        stated = _stated(ctx) if ctx.spec.options.get("match") == "exact" else ()
+        return normalise(predicted) in {normalise(label) for label in accepted if label not in stated}
 
     def _judge_unknown(self, ctx: GradeContext, accepted: Sequence[str], text: str) -> Grade:
         invented = name_invented(text)
@@ -123,10 +128,14 @@ def _read_accepted(expected: Json) -> list[str]:
     return [read_text(value) for value in values]
 
 
-def _taxonomy(ctx: GradeContext, accepted: Sequence[str]) -> Taxonomy:
+def _stated(ctx: GradeContext) -> tuple[str, ...]:
     options = ctx.spec.options
-    stated = options.get("labels") or options.get("expected_labels") or ()
-    labels = tuple(read_text(label) for label in stated)
+    labels = options.get("labels") or options.get("expected_labels") or ()
+    return tuple([label if isinstance(label, str) else read_text(label) for label in labels])
+
+
+def _taxonomy(ctx: GradeContext, accepted: Sequence[str]) -> Taxonomy:
+    labels = _stated(ctx)
     missing = tuple(label for label in accepted if label not in labels)
     return read_taxonomy(labels + missing)
 

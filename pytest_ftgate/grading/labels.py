@@ -31,7 +31,9 @@ class Found:
 
 def normalise(text: str) -> str:
     """Case, outer quotes and punctuation, and the kind of word break (space, `_`, `-`) do not count."""
-    return _SPACES.sub("_", text.strip(_MARKS).casefold()).strip("_")
+    folded = text.strip(_MARKS).casefold()
+    # Labels such as "-" are nothing but marks: they stay as they are.
+    return _SPACES.sub("_", folded).strip("_") or folded or text.strip()
 
 
 class Taxonomy:
@@ -103,4 +105,4 @@ def name_invented(text: str) -> str:
     name = _LEAD.sub("", first_line, count=1)
     if len(name) > _MAX_NAME_CHARS or len(name.split()) > _MAX_NAME_WORDS:
         return "(prose)"
-    return clean(normalise(name), 40) or "(none)"
+    return clean(normalise(name), 40) if name.strip(f"{_MARKS}_-") else "(none)"

@@ -29,7 +29,8 @@ class MaxLength:
     reads_expected = "contains"
 
     def grade(self, ctx: GradeContext) -> Grade:
-        limits = dict(ctx.spec.options)
+        options = ctx.spec.options
+        limits = {unit: options[unit] for unit in ("chars", "words", "tokens") if unit in options}
         if ctx.spec.has_value:
             limits["chars"] = ctx.spec.value
         if not limits:

@@ -30,7 +30,8 @@ class TextOutput:
     """The answer as graders read it (model.protocols.ParsedOutput). JSON is parsed when first asked for."""
 
     def __init__(self, text: str | None, *, tolerant: bool = False) -> None:
-        self.reasoning, answer = split_reasoning(text or "")
+        self._whole = text or ""
+        self.reasoning, answer = split_reasoning(self._whole)
         self.text = answer.removeprefix("\ufeff")
         self.tolerant = tolerant
 
@@ -55,11 +56,32 @@ class TextOutput:
         found = self.diagnosis
         if self.tolerant and found.has_value:
             return JsonReading(value=found.value, has_value=True)
-        recovered = "; a tolerant parser recovers a value" if found.has_value else ""
-        reason = f"not one JSON document ({', '.join(found.kinds)}): {self.strict.message}{recovered}"
+        reason = f"not one JSON document: {self.describe_defects()}"
         return JsonReading(
             value=found.value, has_value=found.has_value, signatures=found.signatures, reason=reason
         )
+
+    def describe_defects(self) -> str:
+        """What is wrong with the JSON and where, and whether the tolerant parser `recovered` a value."""
+        found = self.diagnosis
+        named = [self.locate(kind, found.positions.get(kind)) for kind in found.kinds]
+        if "not_json" in found.kinds or not found.positions:
+            named[-1] = f"{named[-1]} ({self.strict.message})"
+        return f"{', '.join(named)}; {'recovered' if found.has_value else 'not recovered'}"
+
+    def locate(self, kind: str, position: int | None = None) -> str:
+        """`kind` in words, with line:column in the whole answer (from 1, columns in characters).
+
+        Without a position it is where the JSON document starts.
+        """
+        if position is None:
+            is_whole = self.strict.is_valid or not self.diagnosis.start
+            position = len(self.text) - len(self.text.lstrip()) if is_whole else self.diagnosis.start
+        # Whatever was cut off (reasoning, a byte order mark) stood before the text.
+        offset = len(self._whole) - len(self.text) + position
+        line = self._whole.count("\n", 0, offset) + 1
+        column = offset - self._whole.rfind("\n", 0, offset)
+        return f"{kind.replace('_', ' ')} at {line}:{column}"
 
 
 def read_output(text: str | None, *, tolerant: bool, extract: str | None) -> TextOutput:

@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from pytest_ftgate.grading.fast_schema import build_fast_check, has_endless_reference
 from pytest_ftgate.grading.grades import GraderError, Problem, Problems, TooLargeError
 from pytest_ftgate.grading.schema_errors import describe_errors
 from pytest_ftgate.grading.timed_regex import PatternBudget
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 _MAX_ERRORS = 200
+_MAX_BRANCH_ERRORS = 50
 _MAX_SPELLED_KEYS = 300
 _DIVISORS = ("multipleOf", "divisibleBy")
 
@@ -32,15 +34,18 @@ class CompiledSchema:
         self.budget = PatternBudget()
         self._validator = _build_validator(schema, self.budget)
         self._is_spelled_out = _uses(schema, "unevaluatedProperties", "patternProperties")
+        self._is_surely_valid = build_fast_check(schema, self.budget)
 
     def problems(self, value: Json) -> Problems:
         """Root causes, most telling first; empty where the value is valid. Raises GraderError."""
         self.budget.reset()
+        if self._is_surely_valid is not None and self._is_surely_valid(value):
+            return ()
         from referencing.exceptions import Unresolvable
 
         try:
             errors = list(islice(self._choose_validator(value).iter_errors(value), _MAX_ERRORS))
-            return describe_errors(errors, self.schema) if errors else ()
+            return describe_errors(errors)
         except TooLargeError as error:
             return (Problem("format:too_large", str(error)),)
         except Unresolvable as error:
@@ -49,7 +54,9 @@ class CompiledSchema:
                 "remote references are never fetched"
             ) from None
         except RecursionError:
-            raise GraderError("the schema refers to itself without end") from None
+            if has_endless_reference(self.schema):
+                raise GraderError("the schema refers to itself without end") from None
+            return (Problem("format:too_deep", "nested too deep to be held against the schema"),)
 
     def _choose_validator(self, value: Json) -> Any:
         if not self._is_spelled_out:
@@ -106,6 +113,9 @@ def _guarded_keywords(base: Any, budget: PatternBudget) -> dict[str, Any]:
         "patternProperties": partial(_check_pattern_properties, budget),
         "uniqueItems": _check_unique,
     }
+    for keyword in ("anyOf", "oneOf"):
+        if keyword in base.VALIDATORS:
+            replaced[keyword] = partial(_check_alternatives, is_only_one=keyword == "oneOf")
     for keyword in _DIVISORS:
         if keyword in base.VALIDATORS:
             replaced[keyword] = partial(_check_multiple, base.VALIDATORS[keyword])
@@ -121,6 +131,29 @@ def _check_pattern(
 
     if validator.is_type(instance, "string") and not budget.search(wanted, instance):
         yield ValidationError(f"{instance[:80]!r} does not match {wanted!r}")
+
+
+def _check_alternatives(
+    validator: Any, wanted: list[Json], instance: Json, _: Json, *, is_only_one: bool
+) -> Iterator[ValidationError]:
+    """`anyOf` and `oneOf`, with a few errors of each branch: a long list would have them all collected."""
+    from jsonschema.exceptions import ValidationError
+
+    context: list[ValidationError] = []
+    valid: list[int] = []
+    for index, subschema in enumerate(wanted):
+        errors = validator.descend(instance, subschema, schema_path=index)
+        found = list(islice(errors, _MAX_BRANCH_ERRORS))
+        context.extend(found)
+        if not found:
+            valid.append(index)
+        if valid and not is_only_one:
+            return
+    if not valid:
+        yield ValidationError(f"{str(instance)[:80]} is valid under none of the schemas", context=context)
+    elif len(valid) > 1:
+        places = ", ".join(str(index) for index in valid[:10])
+        yield ValidationError(f"is valid under several of the schemas, numbers {places} (from 0)")
 
 
 def _check_multiple(

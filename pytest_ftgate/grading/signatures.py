@@ -28,9 +28,18 @@ def escape_part(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
 
 
+_BUDGETS = frozenset(("call:slow", "call:fast", "call:expensive", "call:cheap"))
+
+
 def rank(signature: str) -> int:
-    """Place of the signature's kind in the order of attribution; unknown kinds come last."""
+    """Place of the signature's kind in the order of attribution; unknown kinds come last.
+
+    So do missed budgets: an answer that is also wrong has failed as a wrong answer, which no faster or
+    cheaper call would mend.
+    """
     kind = kind_of(signature)
+    if signature in _BUDGETS:
+        return len(KINDS)
     return KINDS.index(kind) if kind in KINDS else len(KINDS)
 
 

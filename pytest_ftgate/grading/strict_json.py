@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal, TypeAlias
 
 from pytest_ftgate.grading.limits import MAX_JSON_CHARS, MAX_JSON_COMMAS, MAX_JSON_DEPTH
@@ -13,17 +14,25 @@ from pytest_ftgate.model.evalset import Json
 Problem: TypeAlias = Literal["too_large", "too_deep", "nan", "syntax"]
 
 # A string that never ends swallows the rest: one attempt a quote would be quadratic.
-_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+_STRING = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
+_STRINGS = re.compile(_STRING, re.DOTALL)
+_BRACKET = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
+_OTHER = re.compile(r"[^\[\]{}]++")
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 _MAX_INT_DIGITS = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrictJson:
-    """`value` counts where `problem` is None. `duplicate_keys`: the last of equal keys won."""
+    """`value` counts where `problem` is None. `duplicate_keys`: the last of equal keys won.
+
+    `position`: offset of the problem in the text, None where it has no place.
+    """
 
     value: Json = None
     problem: Problem | None = None
     message: str = ""
+    position: int | None = None
     duplicate_keys: tuple[str, ...] = ()
 
     @property
@@ -43,20 +52,24 @@ def _read_int(digits: str) -> int | float:
     return int(digits) if len(digits) < _MAX_INT_DIGITS else float(digits)
 
 
-def is_too_deep(text: str) -> bool:
-    """Whether brackets outside strings nest deeper than MAX_JSON_DEPTH."""
+def find_too_deep(text: str) -> int | None:
+    """Offset of the first bracket outside strings that nests deeper than MAX_JSON_DEPTH, or None."""
     if text.count("[") + text.count("{") <= MAX_JSON_DEPTH:
-        return False
+        return None
+    brackets = _OTHER.sub("", _STRINGS.sub("", text))
+    if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) <= MAX_JSON_DEPTH:
+        return None
     depth = 0
     for match in _BRACKET.finditer(text):
-        token = match.group()
-        if token in ("[", "{"):
-            depth += 1
-            if depth > MAX_JSON_DEPTH:
-                return True
-        elif token in ("]", "}"):
-            depth -= 1
-    return False
+        depth += _STEPS.get(match.group(), 0)
+        if depth > MAX_JSON_DEPTH:
+            return match.start()
+    return None
+
+
+def is_too_deep(text: str) -> bool:
+    """Whether brackets outside strings nest deeper than MAX_JSON_DEPTH."""
+    return find_too_deep(text) is not None
 
 
 def parse_strict(text: str) -> StrictJson:
@@ -66,8 +79,10 @@ def parse_strict(text: str) -> StrictJson:
             problem="too_large",
             message=f"the answer is too large to be read as JSON ({len(text)} characters)",
         )
-    if is_too_deep(text):
-        return StrictJson(problem="too_deep", message=f"nested deeper than {MAX_JSON_DEPTH} levels")
+    too_deep = find_too_deep(text)
+    if too_deep is not None:
+        what = f"nested deeper than {MAX_JSON_DEPTH} levels"
+        return StrictJson(problem="too_deep", message=what, position=too_deep)
     duplicates: list[str] = []
 
     def build(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -79,12 +94,11 @@ def parse_strict(text: str) -> StrictJson:
         return value
 
     try:
-        value = json.loads(
-            text, parse_constant=_refuse_constant, object_pairs_hook=build, parse_int=_read_int
-        )
+        # No text this short holds an integer that Python refuses or takes long to read.
+        read_int = None if len(text) < _MAX_INT_DIGITS else _read_int
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=build, parse_int=read_int)
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno}"
-        return StrictJson(problem="syntax", message=f"{error.msg} at {where}")
+        return StrictJson(problem="syntax", message=error.msg, position=error.pos)
     except _NotANumberError as error:
         return StrictJson(problem="nan", message=f"{error} is no JSON number")
     except (ValueError, RecursionError) as error:

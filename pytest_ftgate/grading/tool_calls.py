@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from math import isfinite
 from typing import Any
 
 from pytest_ftgate.grading.limits import MAX_CALL_CHARS
@@ -17,11 +18,14 @@ from pytest_ftgate.model.evalset import Json
 from pytest_ftgate.model.response import ToolCall
 
 _BLOCK = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
-_PYTHON = re.compile(r"\[?\s*[A-Za-z_][\w.\-]*\s*\(")
+_PYTHON = re.compile(r"\[?\s*+[A-Za-z_][\w.\-]*+\s*+\(")
 _FENCE = re.compile(r"\A`{1,3}[\w-]*\s*|\s*`{1,3}\Z")
+CALL_KEYS = frozenset({"name", "function", "arguments", "parameters", "args", "type", "id", "index"})
+"""Keys of a written call: an object with others is something else, however it is named."""
 _MAX_PYTHON_BRACKETS = 60
 _MAX_SIGNS = 60
-_MAX_CALLS = 40
+MAX_CALLS = 50
+"""So many calls can be wanted. Of an answer one more is read: enough to tell that they are too many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,28 +45,26 @@ class Calls:
     signatures: tuple[str, ...] = ()
 
 
-def read_native(tool_calls: Sequence[ToolCall]) -> Calls:
+def read_native(tool_calls: Sequence[ToolCall], *, tolerant: bool = False) -> Calls:
     """Native calls; arguments that are no JSON object give the `format:` kinds of their text."""
-    calls: list[Call] = []
-    signatures: list[str] = []
-    for tool_call in tool_calls[:_MAX_CALLS]:
-        if not tool_call.arguments.strip():
-            calls.append(Call(name=tool_call.name, arguments={}))
-            continue
-        reading = TextOutput(tool_call.arguments).read_json()
-        signatures += reading.signatures
-        is_object = reading.has_value and isinstance(reading.value, dict)
-        if not is_object and not reading.signatures:
-            signatures.append("format:not_json")
-        calls.append(Call(name=tool_call.name, arguments=reading.value if is_object else {}))
-    return Calls(calls=tuple(calls), signatures=tuple(dict.fromkeys(signatures)))
+    reader = _Reader(tolerant)
+    calls = [
+        Call(name=call.name, arguments=reader.read_arguments(call.arguments) or {})
+        for call in tool_calls[: MAX_CALLS + 1]
+    ]
+    return reader.finish(calls)
 
 
 def read_written(parsed: TextOutput) -> Calls:
-    """Calls written in the text; none where it is ordinary prose."""
+    """Calls written in the text; none where it is ordinary prose.
+
+    JSON may stand in prose (a format failure), `<tool_call>` blocks may too (as models are trained to);
+    Python syntax must be the whole text, or all of one fenced block.
+    """
     text = parsed.text.strip()
+    reader = _Reader(parsed.tolerant)
     if "<tool_call>" in text:
-        return _read_blocks(text)
+        return reader.finish(reader.read_blocks(text))
     python = _read_python(text)
     if python is not None:
         return Calls(calls=python)
@@ -73,54 +75,74 @@ def read_written(parsed: TextOutput) -> Calls:
     if "{" not in text:
         return Calls()
     reading = parsed.read_json()
-    calls = _read_value(reading.value) if reading.has_value else None
-    return Calls(calls=calls, signatures=reading.signatures) if calls else Calls()
+    calls = reader.read_value(reading.value) if reading.has_value else None
+    reader.signatures[:0] = reading.signatures
+    return reader.finish(calls) if calls else Calls()
 
 
-def _read_blocks(text: str) -> Calls:
-    calls: list[Call] = []
-    signatures: list[str] = []
-    for match in list(_BLOCK.finditer(text))[:_MAX_CALLS]:
-        reading = TextOutput(match[1].strip()).read_json()
-        found = _read_value(reading.value) if reading.has_value else None
-        signatures += reading.signatures or (() if found else ("format:not_json",))
-        calls += found or ()
-    return Calls(calls=tuple(calls), signatures=tuple(dict.fromkeys(signatures)))
+class _Reader:
+    """Reads calls from JSON values, and collects what was wrong with how they were written."""
 
+    def __init__(self, tolerant: bool) -> None:
+        self.tolerant = tolerant
+        self.signatures: list[str] = []
 
-def _read_value(value: Json) -> tuple[Call, ...] | None:
-    """Calls in a JSON value of any usual form: {name, arguments}, OpenAI's, {fn: {…}}, or lists of them."""
-    if isinstance(value, dict) and isinstance(value.get("tool_calls"), list):
-        value = value["tool_calls"]
-    if isinstance(value, list):
-        if len(value) > _MAX_CALLS:
-            return None
-        found = [_read_one(item) for item in value]
-        calls = tuple(call for call in found if call is not None)
+    def finish(self, calls: Sequence[Call]) -> Calls:
+        return Calls(calls=tuple(calls), signatures=tuple(dict.fromkeys(self.signatures)))
+
+    def read_blocks(self, text: str) -> list[Call]:
+        calls: list[Call] = []
+        for match in islice(_BLOCK.finditer(text), MAX_CALLS + 1):
+            reading = TextOutput(match[1].strip(), tolerant=self.tolerant).read_json()
+            found = self.read_value(reading.value) if reading.has_value else None
+            self.signatures += reading.signatures or (() if found else ("format:not_json",))
+            calls += found or ()
+        return calls[: MAX_CALLS + 1]
+
+    def read_value(self, value: Json) -> list[Call] | None:
+        """Calls in a JSON value of any usual form: {name, arguments}, OpenAI's, {fn: {…}}, or lists."""
+        if isinstance(value, dict) and isinstance(value.get("tool_calls"), list):
+            value = value["tool_calls"]
+        items = value if isinstance(value, list) else [value]
+        found = [self.read_one(item) for item in items[: MAX_CALLS + 1]]
+        calls = [call for call in found if call is not None]
         return calls if len(calls) == len(found) else None
-    call = _read_one(value)
-    return (call,) if call is not None else None
 
+    def read_one(self, value: Json) -> Call | None:
+        if not isinstance(value, dict):
+            return None
+        if isinstance(value.get("function"), dict):
+            value = value["function"]
+        name = value.get("name", value.get("function"))
+        if isinstance(name, str):
+            # {"name": "Ann", "age": 3} is an answer about a person.
+            if not value.keys() <= CALL_KEYS:
+                return None
+            written = value.get("arguments", value.get("parameters", value.get("args")))
+            arguments = self.read_arguments(written)
+        elif len(value) == 1:
+            ((name, arguments),) = value.items()
+        else:
+            return None
+        return Call(name=name, arguments=arguments) if isinstance(arguments, dict) else None
 
-def _read_one(value: Json) -> Call | None:
-    if not isinstance(value, dict):
-        return None
-    if isinstance(value.get("function"), dict):
-        value = value["function"]
-    name = value.get("name", value.get("function"))
-    if isinstance(name, str):
-        arguments = value.get("arguments", value.get("parameters", value.get("args", {})))
-        if isinstance(arguments, str):
-            arguments = TextOutput(arguments).read_json().value
-        return Call(name=name, arguments=arguments) if isinstance(arguments, dict) else None
-    if len(value) == 1:
-        ((name, arguments),) = value.items()
-        return Call(name=name, arguments=arguments) if isinstance(arguments, dict) else None
-    return None
+    def read_arguments(self, written: Json) -> Json:
+        """Arguments as an object, or as the JSON text of one; none where nothing is written."""
+        if written is None or (isinstance(written, str) and not written.strip()):
+            return {}
+        if not isinstance(written, str):
+            return written
+        reading = TextOutput(written, tolerant=self.tolerant).read_json()
+        self.signatures += reading.signatures
+        if reading.has_value and isinstance(reading.value, dict):
+            return reading.value
+        if not reading.signatures:
+            self.signatures.append("format:not_json")
+        return {}
 
 
 def _read_python(text: str) -> tuple[Call, ...] | None:
-    """Calls in Python syntax, `f(a=1)` or `[f(a=1), g()]`, where the whole text is that."""
+    """Calls in Python syntax, where the whole text is that: `f(a=1)`, `[f(a=1), g()]`, or one a line."""
     if len(text) > MAX_CALL_CHARS or not _PYTHON.match(text) or not text.endswith((")", "]")):
         return None
     # The compiler's own stack must not be what stops a hostile text.
@@ -130,10 +152,10 @@ def _read_python(text: str) -> tuple[Call, ...] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(text, mode="eval").body
-        nodes = tree.elts if isinstance(tree, ast.List) else [tree]
-        return tuple(_read_node(node) for node in nodes)[:_MAX_CALLS]
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+            lines = ast.parse(text).body
+        nodes = [node for line in lines for node in _list_nodes(line)]
+        return tuple(_read_node(node) for node in nodes[: MAX_CALLS + 1])
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError, OverflowError):
         return None
 
 
@@ -142,18 +164,44 @@ def _nests_deep(text: str) -> bool:
 
 
 def _has_sign_run(text: str) -> bool:
-    return re.search(rf"(?:[-+~]\s*){{{_MAX_SIGNS}}}", text) is not None
+    return re.search(rf"(?:[-+~]\s*+){{{_MAX_SIGNS}}}", text) is not None
+
+
+def _list_nodes(line: ast.stmt) -> Sequence[ast.expr]:
+    if not isinstance(line, ast.Expr):
+        raise ValueError("no expression")
+    return line.value.elts if isinstance(line.value, ast.List | ast.Tuple) else [line.value]
 
 
 def _read_node(node: ast.expr) -> Call:
+    prefix = ""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        # Python reads the name of `get-weather(city="Bonn")` as a difference.
+        prefix, node = ast.unparse(node.left).replace(" ", "") + "-", node.right
     if not isinstance(node, ast.Call):
         raise ValueError("no call")
-    named = {keyword.arg: _read_literal(keyword.value) for keyword in node.keywords if keyword.arg}
+    arguments: dict[str, Json] = {}
+    for keyword in node.keywords:
+        value = _read_literal(keyword.value)
+        arguments.update({keyword.arg: value} if keyword.arg is not None else value)
     positional = tuple(_read_literal(argument) for argument in node.args)
-    return Call(name=ast.unparse(node.func), arguments=named, positional=positional)
+    return Call(name=prefix + ast.unparse(node.func), arguments=arguments, positional=positional)
 
 
 def _read_literal(node: ast.expr) -> Json:
-    value: Any = ast.literal_eval(node)
-    # Through JSON: tuples become lists, keys text, and what JSON cannot say is refused.
-    return json.loads(json.dumps(value, allow_nan=False))
+    """The value of a literal. What is none (`true`, `2 * 3`, a set) is the text of its code, as BFCL reads
+    names: such an argument has a wrong type or value, but the call is made.
+    """
+    if isinstance(node, ast.List | ast.Tuple):
+        return [_read_literal(item) for item in node.elts]
+    if isinstance(node, ast.Dict):
+        keys = [ast.literal_eval(key) if key is not None else None for key in node.keys]
+        if any(isinstance(key, bool) or not isinstance(key, str | int) for key in keys):
+            return ast.unparse(node)
+        return {str(key): _read_literal(value) for key, value in zip(keys, node.values, strict=True)}
+    try:
+        value: Any = ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return ast.unparse(node)
+    is_json = value is None or isinstance(value, str | bool | int)
+    return value if is_json or (isinstance(value, float) and isfinite(value)) else ast.unparse(node)

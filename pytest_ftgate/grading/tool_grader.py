@@ -19,6 +19,8 @@ from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.protocols import GradeContext
 
 _MAX_ARGUMENT_CHARS = 100_000
+FROM: Mapping[str, Json] = {"enum": ["any", "native", "text"]}
+"""Schema of option `from`: where calls are read."""
 
 
 class ToolCallGrader:
@@ -28,14 +30,14 @@ class ToolCallGrader:
 
     is_format = True
     needs_expected = True
-    options: Mapping[str, Json] = {"from": {"enum": ["any", "native", "text"]}}
+    options: Mapping[str, Json] = {"from": FROM}
     value: Mapping[str, Json] = {"type": ["array", "object"]}
     reads_expected = "whole"
 
     def grade(self, ctx: GradeContext) -> Grade:
         wanted = read_wanted(ctx.expected)
-        made = _read_calls(ctx)
-        problems = compare_calls(made.calls, wanted, _tools(ctx.case))
+        made = read_calls(ctx)
+        problems = compare_calls(made.calls, wanted, index_tools(ctx.case))
         if made.signatures and wanted:
             secondary = [*made.signatures[1:], *(problem.signature for problem in problems)]
             reason = f"the call is not written as JSON: {', '.join(made.signatures)}"
@@ -44,27 +46,29 @@ class ToolCallGrader:
 
     def format_grade(self, ctx: GradeContext) -> Grade:
         """Whether the calls made fit the tools on offer, whatever call was expected."""
-        made = _read_calls(ctx)
+        made = read_calls(ctx)
         if made.signatures:
             reason = "the arguments of the call are not a JSON object"
             return fail_grade(ctx, made.signatures[0], reason)
-        tools = _tools(ctx.case)
+        tools = index_tools(ctx.case)
         problems = [problem for call in made.calls[:20] for problem in _check_call(call, tools)]
         return judge_problems(ctx, problems) if problems else pass_grade(ctx)
 
 
-def _read_calls(ctx: GradeContext) -> Calls:
+def read_calls(ctx: GradeContext) -> Calls:
+    """The calls of the answer: native ones, else those written in its text, as option `from` allows."""
     source = ctx.spec.options.get("from", "any")
     native = ctx.response.tool_calls
-    if any(len(call.arguments) > _MAX_ARGUMENT_CHARS for call in native):
+    if sum(len(call.arguments) for call in native) > _MAX_ARGUMENT_CHARS:
         calls = tuple(Call(name=call.name, arguments={}) for call in native[:50])
         return Calls(calls=calls, signatures=("format:too_large",))
     if native and source != "text":
-        return read_native(native)
+        return read_native(native, tolerant=ctx.parsed.tolerant)
     return Calls() if source == "native" else read_written(ctx.parsed)
 
 
-def _tools(case: Case) -> dict[str, Json]:
+def index_tools(case: Case) -> dict[str, Json]:
+    """The tools of the case by name."""
     tools: dict[str, Json] = {}
     for tool in case.tools or ():
         function = tool.get("function", tool) if isinstance(tool, Mapping) else {}
@@ -94,7 +98,8 @@ def _check_call(call: Call, tools: Mapping[str, Json]) -> Problems:
             reason = f"{call.name} has no argument {show(name, 40)}"
             problems.append(Problem(f"tool:unknown_arg:{clean(name, 40)}", reason))
         elif not has_type(value, properties[name]):
-            wanted = properties[name].get("type")
-            reason = f"argument {name!r} of {call.name} must be {wanted}, not {type_name(value)}"
+            wanted, have = properties[name].get("type"), type_name(value)
+            what = f"{wanted}, not {have}" if have != wanted else f"{wanted} with items of the type it names"
+            reason = f"argument {name!r} of {call.name} must be {what}"
             problems.append(Problem(f"tool:arg_type:{clean(name, 40)}", reason))
     return problems

@@ -1,5 +1,10 @@
 """Comparing tool calls by BFCL's rules (Patil et al. 2025, ast_checker.py): any-of values, optional
 arguments, types of the tool's schema, parallel calls in any order.
+
+Stricter than BFCL: `true` is not 1 in objects either. Looser: an integer counts for a number inside lists
+too (JSON has one kind of number); strings are compared loosely at every depth of lists and objects; dots
+and underscores in a function's name are one for every model; calls are matched as a whole, where BFCL
+gives the first call that fits to each wanted one in turn.
 """
 
 from __future__ import annotations
@@ -12,11 +17,14 @@ from typing import Any
 from pytest_ftgate.grading.grades import GraderError, Problem, Problems, show
 from pytest_ftgate.grading.schema import freeze
 from pytest_ftgate.grading.signatures import clean, type_name
-from pytest_ftgate.grading.tool_calls import Call
+from pytest_ftgate.grading.tool_calls import MAX_CALLS, Call
 from pytest_ftgate.model.evalset import Json
 
 OPTIONAL = ""
 _IGNORED = re.compile(r"[ ,./\-_*^]")
+# BFCL's own names, for tools that were not converted to JSON Schema.
+_TYPE_NAMES = {"dict": "object", "float": "number", "tuple": "array", "list": "array"}
+_TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +42,11 @@ class WantedCall:
 def read_wanted(expected: Json) -> tuple[WantedCall, ...]:
     """The calls expected: BFCL's [{fn: {arg: [allowed]}}] or {name, arguments}, one or a list.
 
-    Raises GraderError for any other form. [] = no call must be made.
+    Raises GraderError for any other form, and for more than 50 calls. [] = no call must be made.
     """
     entries = expected if isinstance(expected, list) else [expected]
+    if len(entries) > MAX_CALLS:
+        raise GraderError(f"needs at most {MAX_CALLS} expected calls, got {len(entries)}")
     return tuple(_read_entry(entry) for entry in entries)
 
 
@@ -67,7 +77,7 @@ def compare_calls(calls: Sequence[Call], wanted: Sequence[WantedCall], tools: Ma
     if not calls:
         names = ", ".join(show(want.name, 40) for want in wanted[:3])
         return (Problem("tool:no_call", f"no call was made, wanted {names}"),)
-    problems = [[compare_call(call, want, tools) for call in calls[:50]] for want in wanted[:50]]
+    problems = [[compare_call(call, want, tools) for call in calls] for want in wanted]
     if len(calls) != len(wanted):
         count = Problem("tool:count", f"{len(calls)} calls were made, wanted {len(wanted)}")
         return (count, *_unmatched_problems(problems))
@@ -108,15 +118,16 @@ def _is_wrong_name(problems: Problems) -> bool:
 
 def compare_call(call: Call, want: WantedCall, tools: Mapping[str, Json]) -> Problems:
     """Problems of one call against one wanted call: missing, unknown, wrong type, wrong value."""
-    if call.name != want.name and call.name.replace(".", "_") != want.name.replace(".", "_"):
+    sent_name = want.name.replace(".", "_")
+    if call.name.replace(".", "_") != sent_name:
         reason = f"called {show(call.name, 60)}, wanted {show(want.name, 60)}"
         return (Problem("tool:wrong_name", reason),)
-    properties, required = read_parameters(tools.get(want.name))
+    properties, required = read_parameters(tools.get(want.name) or tools.get(sent_name))
     arguments = name_arguments(call, list(properties) or list(want.allowed))
     problems = [
         Problem(f"tool:missing_arg:{clean(name, 40)}", f"argument {name!r} is missing")
         for name, allowed in want.allowed.items()
-        if name not in arguments and (OPTIONAL not in allowed or name in required)
+        if name not in arguments and (want.is_exact or OPTIONAL not in allowed or name in required)
     ]
     for name, value in arguments.items():
         if name not in want.allowed:
@@ -152,28 +163,43 @@ def read_parameters(tool: Json) -> tuple[Mapping[str, Json], frozenset[str]]:
 
 def _compare_argument(name: str, value: Json, want: WantedCall, schema: Json) -> Problem | None:
     allowed = want.allowed[name]
-    if any(is_allowed(value, option, is_exact=want.is_exact) for option in allowed):
+    is_right = any(is_allowed(value, option, is_exact=want.is_exact) for option in allowed)
+    if is_right and want.is_exact:
         return None
     short = clean(name, 40)
-    if not has_type(value, schema) and not any(
-        _same_type(value, option) for option in allowed if option != ""
-    ):
+    real = [option for option in allowed if want.is_exact or option != OPTIONAL]
+    if not has_type(value, schema) and not any(_same_type(value, option) for option in real):
         return Problem(f"tool:arg_type:{short}", f"argument {name!r} is {type_name(value)} {show(value)}")
+    if is_right:
+        return None
     options = ", ".join(show(option, 40) for option in allowed[:3])
     return Problem(f"tool:arg_value:{short}", f"argument {name!r} is {show(value)}, allowed: {options}")
 
 
 def has_type(value: Json, schema: Json) -> bool:
-    """Whether the value is of the `type` that its schema names (any, where it names none)."""
-    wanted = schema.get("type") if isinstance(schema, Mapping) else None
-    names = wanted if isinstance(wanted, list | tuple) else [wanted]
+    """Whether the value, and each item of a list, is of the `type` that its schema names (any, where it
+    names none that is known). An integer is a number; 2.0 is no integer, and no boolean is a number.
+    """
+    if not isinstance(schema, Mapping):
+        return True
+    wanted = schema.get("type")
+    written = wanted if isinstance(wanted, list | tuple) else [wanted]
+    names = {_TYPE_NAMES.get(name, name) for name in written if isinstance(name, str)}
     have = type_name(value)
-    return wanted is None or have in names or (have == "integer" and "number" in names)
+    if names and names <= _TYPES and have not in names and not (have == "integer" and "number" in names):
+        return False
+    return not isinstance(value, list) or all(has_type(item, schema.get("items")) for item in value)
 
 
 def _same_type(value: Json, option: Json) -> bool:
+    """Whether the value has the type of an allowed one, which counts more than the schema's."""
     have, want = type_name(value), type_name(option)
-    return have == want or {have, want} == {"integer", "number"}
+    if have == want == "array":
+        kinds = {type_name(item) for item in option}
+        return all(
+            type_name(item) in kinds or (type_name(item) == "integer" and "number" in kinds) for item in value
+        )
+    return have == want or (have == "integer" and want == "number")
 
 
 def is_allowed(value: Json, option: Json, *, is_exact: bool) -> bool:
@@ -198,9 +224,14 @@ def _is_allowed_object(value: Mapping[str, Json], option: Mapping[str, Any]) -> 
         if key not in value:
             if OPTIONAL not in options:
                 return False
-        elif not any(is_allowed(value[key], entry, is_exact=False) for entry in options):
+        elif not any(_is_allowed_inside(value[key], entry) for entry in options):
             return False
     return all(key in option for key in value)
+
+
+def _is_allowed_inside(value: Json, option: Json) -> bool:
+    """Inside an object a further object may also be given as it stands: BFCL knows only one level."""
+    return is_allowed(value, option, is_exact=False) or bool(freeze(value) == freeze(option))
 
 
 def standardise(text: str) -> str:

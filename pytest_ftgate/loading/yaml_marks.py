@@ -51,7 +51,7 @@ def parse_yaml(text: str, file: str, problems: Problems) -> Document | None:
     builder = _Builder(file, problems)
     try:
         # The parser is taken from the loader class for its events alone; nothing is constructed.
-        builder.read(parser_class(text), yaml.events)
+        builder.read(parser_class(text))
     except YamlSyntaxError as error:
         problems.add(Location(file=file, line=error.line, pointer=error.pointer), error.what)
         return None
@@ -109,25 +109,26 @@ class _Builder:
         # A dropped value (of a duplicate key) must outlive the marks that are kept by its id.
         self._dropped: list[Json] = []
 
-    def read(self, parser: Any, events: Any) -> None:
+    def read(self, parser: Any) -> None:
         """Consume all events. Raises YamlSyntaxError, and what the parser raises."""
         next_event = parser.get_event
         while True:
             event = next_event()
-            kind = type(event)
-            if kind is events.ScalarEvent:
+            # By name: where yaml is imported anew in a process, its C parser keeps the classes of the first.
+            kind = type(event).__name__
+            if kind == "ScalarEvent":
                 self._add_scalar(event)
-            elif kind is events.MappingStartEvent:
+            elif kind == "MappingStartEvent":
                 self._open({}, event)
-            elif kind is events.SequenceStartEvent:
+            elif kind == "SequenceStartEvent":
                 self._open([], event)
-            elif kind is events.MappingEndEvent or kind is events.SequenceEndEvent:
+            elif kind == "MappingEndEvent" or kind == "SequenceEndEvent":
                 self._close()
-            elif kind is events.AliasEvent:
+            elif kind == "AliasEvent":
                 self._add_alias(event)
-            elif kind is events.DocumentStartEvent:
+            elif kind == "DocumentStartEvent":
                 self._start_document(event)
-            elif kind is events.StreamEndEvent:
+            elif kind == "StreamEndEvent":
                 return
 
     def _start_document(self, event: Any) -> None:

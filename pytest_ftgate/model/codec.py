@@ -97,20 +97,19 @@ def encode_record(record: Record) -> dict[str, Json]:
 def _add_record_extras(line: dict[str, Json], record: Record) -> None:
     if record.secondary:
         line["secondary"] = list(record.secondary)
-    if record.system_fingerprint is not None:
-        line["system_fingerprint"] = record.system_fingerprint
-    if record.answered_at is not None:
-        line["answered_at"] = record.answered_at
+    for name in ("system_fingerprint", "answered_at", "schema_enforced", "error"):
+        if getattr(record, name) is not None:
+            line[name] = getattr(record, name)
     if record.turns != 1:
         line["turns"] = record.turns
     if not record.tied_to_prompt:
         line["tied_to_prompt"] = False
-    if record.schema_enforced is not None:
-        line["schema_enforced"] = record.schema_enforced
     if record.flags:
         line["flags"] = list(record.flags)
-    if record.error is not None:
-        line["error"] = record.error
+    if (serving_cost := _finite(record.serving_cost_usd)) is not None:
+        line["serving_cost_usd"] = serving_cost
+    if record.serving_attempts:
+        line["serving_attempts"] = record.serving_attempts
 
 
 def decode_record(line: Mapping[str, Any]) -> Record:
@@ -148,6 +147,8 @@ def decode_record(line: Mapping[str, Any]) -> Record:
         schema_enforced=read_choice_or_none(line, "schema_enforced", _ENFORCED),
         flags=read_texts(line, "flags"),
         error=read_text_or_none(line, "error"),
+        serving_cost_usd=read_number_or_none(line, "serving_cost_usd"),
+        serving_attempts=read_count(line, "serving_attempts", default=0),
     )
 
 

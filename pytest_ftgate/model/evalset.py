@@ -19,6 +19,10 @@ AS_IS = "as_is"
 TRANSFORMS = ("strip_fence", "strip_think", "extract_json", "lower", "strip")
 """Built-in names for a grader's option `transform`."""
 CANDIDATE = "candidate"
+JUDGE = "judge"
+EMBEDDER = "embedder"
+RECORDED_MODEL = "recorded"
+"""Model id of replayed answers whose model nobody named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

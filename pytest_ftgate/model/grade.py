@@ -15,9 +15,10 @@ KINDS = (
 
 FORMAT_TOOL_SIGNATURES = ("tool:no_call", "tool:missing_arg", "tool:unknown_arg", "tool:arg_type")
 
-FORMAT_GRADERS = frozenset(
-    ("is-json", "contains-json", "json-fields", "tool-call", "regex", "label", "choice", "no-extra-text")
-)
+FORMAT_GRADERS = frozenset((
+    "is-json", "contains-json", "json-fields", "tool-call", "is-valid-openai-tools-call",
+    "is-valid-function-call", "regex", "label", "choice", "no-extra-text",
+))  # fmt: skip
 """The built-in graders that judge form, for where no registry is at hand."""
 
 
@@ -45,10 +46,11 @@ def is_unanswered(signature: str | None) -> bool:
 class Grade:
     """One grader's judgement of one response.
 
-    `signature` is set for `failed`. `secondary`: signatures of the lenient parse that the primary
-    one pre-empts. `predicted` / `expected_label`: for the confusion table. `fields`: JSON pointer →
-    passed, for graders that compare field by field. `score`: what a scored grader measured, in its own
-    unit. `votes`: (for, against) of a model-graded grader.
+    `signature` is set for `failed`, and `infra:*` for an `error` that the model asked by the grader caused.
+    `secondary`: signatures of the lenient parse that the primary one pre-empts. `predicted` /
+    `expected_label`: for the confusion table. `fields`: JSON pointer → passed, for graders that compare
+    field by field. `score`: what a scored grader measured, in its own unit. `votes`: (for, against) of a
+    model-graded grader.
     """
 
     grader: str

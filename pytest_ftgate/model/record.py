@@ -16,6 +16,8 @@ class Record:
     `signature` is the primary one of a failed trial, or the `infra:*` one of an unanswered trial
     (whose outcome is `error`). `secondary` are further signatures that count for a pattern's
     survival. `error` is the message of an unanswered trial or a crashing grader.
+    `serving_cost_usd` is what this run paid for the replies of judges and embedders about this answer (None:
+    none were asked, or no price is known), `serving_attempts` the requests it sent for them.
     `flags`: notes that change no outcome, such as `truncated` on a passing answer.
     """
 
@@ -41,6 +43,8 @@ class Record:
     schema_enforced: SchemaEnforced | None = None
     flags: tuple[str, ...] = ()
     error: str | None = None
+    serving_cost_usd: float | None = None
+    serving_attempts: int = 0
 
     @property
     def is_unanswered(self) -> bool:

@@ -38,4 +38,5 @@ class Settings:
     strict: bool = False
     api_hosts: tuple[str, ...] = ()
     allow_outside_files: bool = False
+    code_unsafe: bool = False
     max_output_chars: int = 1_000_000

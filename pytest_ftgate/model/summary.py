@@ -97,7 +97,7 @@ class ArmSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One raw failing output of a pattern, as the model gave it."""
+    """One raw failing output of a pattern, as the model gave it. `reason`: what the grader said of it."""
 
     case: str
     arm: str
@@ -106,6 +106,7 @@ class Example:
     output: str | None
     expected: str | None = None
     input: str | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +126,38 @@ class ArmPattern:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PatternPart:
+    """A narrower signature within a wider pattern, and the failing trials that show it."""
+
+    signature: str
+    trials: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagExcess:
+    """A tag found more often among the cases of a pattern than chance explains.
+
+    `hits` of `cases` cases that carry the tag show the pattern under the best arm, of `all_hits` of
+    `all_cases` judged ones. `p_holm`: Fisher's exact test, one-sided, corrected over the tags tested.
+    """
+
+    tag: str
+    hits: int
+    cases: int
+    all_hits: int
+    all_cases: int
+    p_holm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
     """All failing trials of one signature, over the arms that were run.
 
     `p_holm`: intersection-union p-value over arms, Holm-corrected over candidates.
     `share`: of all failures under the best arm. `reproducible` None = not assessed (one repeat).
     `specific` is set on confirmed patterns: all of them together reach the share.
+    `parts`: the commonest of the `part_count` narrower signatures it is made of; none for a leaf.
+    `told_by`: the pattern of the same set that is shown to a reader in its place.
     """
 
     signature: str
@@ -151,6 +178,10 @@ class Pattern:
     why_not: str = ""
     examples: tuple[Example, ...] = ()
     hint: str = ""
+    tags: tuple[TagExcess, ...] = ()
+    parts: tuple[PatternPart, ...] = ()
+    part_count: int = 0
+    told_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +216,20 @@ class Paired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeAgreement:
+    """How far a judge's votes on the same answer agree: the mean share of pairs of votes that do.
+
+    `low` and `high` are its 95 % interval; `trials` those with two usable votes or more, of `cases` cases.
+    """
+
+    value: float
+    low: float
+    high: float
+    trials: int
+    cases: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """Something a reader must know. `blocks`: the verdict cannot be trusted before it is mended."""
 
@@ -202,6 +247,9 @@ class Summary:
     `selected` of `total` items were run; `partial` = a selection made on purpose.
     `missing` = trials planned, needed and selected, without a record. `stop` = why a run ended early.
     `tied_to_prompt` False = some recorded answers carry no request hash.
+    `judges`: grader → agreement of its votes. `cost_usd` is what this run paid,
+    `serving_cost_usd` what of it went to judges and embedders (None: they were asked nothing, or no price is
+    known).
     `judged_cases` = cases with expected outputs (or graders that need none) judged under `as_is`.
     """
 
@@ -234,6 +282,8 @@ class Summary:
     infra_errors: Mapping[str, int] = field(default_factory=dict)
     requests_sent: int = 0
     cost_usd: float | None = None
+    serving_cost_usd: float | None = None
+    judges: Mapping[str, JudgeAgreement] = field(default_factory=dict)
 
     def arm(self, name: str, role: str = "candidate") -> ArmSummary | None:
         """The summary of that arm × role, or None."""

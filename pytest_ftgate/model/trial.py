@@ -23,6 +23,20 @@ class TrialKey:
         return f"{self.evalset}::{self.arm}::{self.case}[{self.role}#{self.repeat}]"
 
 
+def serving_role(role: str, graded: TrialKey, position: int) -> str:
+    """The role in the key of a trial that serves a grader: who is asked, and about which answer.
+
+    `position` is the grader's in its case, from 1. The key's `repeat` then counts the questions. Case and
+    arm are those of the graded trial.
+    """
+    return f"{role}:{graded.role}:{graded.repeat}:{position}"
+
+
+def is_serving_role(role: str) -> bool:
+    """Whether it is the role of a trial that serves a grader."""
+    return ":" in role
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What is sent. `response_format` and `tools` are in OpenAI form; `params` are the model's.

@@ -9,7 +9,7 @@ from heapq import nsmallest
 from pytest_ftgate.model.evalset import CANDIDATE, Case, Json
 from pytest_ftgate.model.summary import Example
 from pytest_ftgate.patterns.mining import Failing
-from pytest_ftgate.patterns.signature import is_within
+from pytest_ftgate.patterns.signature import is_within, normalise
 
 MAX_EXAMPLES = 3
 MAX_OUTPUT = 2_000
@@ -41,12 +41,12 @@ def choose_examples(
         if known is None or rank(trial) < rank(known):
             first_of[trial.case] = trial
     return tuple(
-        _build_example(trial, cases.get(trial.case))
+        _build_example(trial, name, cases.get(trial.case))
         for trial in nsmallest(MAX_EXAMPLES, first_of.values(), key=rank)
     )
 
 
-def _build_example(trial: Failing, case: Case | None) -> Example:
+def _build_example(trial: Failing, name: str, case: Case | None) -> Example:
     record = trial.record
     output = record.output
     if output is None and record.tool_calls:
@@ -59,7 +59,21 @@ def _build_example(trial: Failing, case: Case | None) -> Example:
         output=None if output is None else _cut(output, MAX_OUTPUT),
         expected=_write(case.expected) if case is not None and case.has_expected else None,
         input=_write(_read_input(case)) if case is not None else None,
+        reason=_cut(_find_reason(trial, name), MAX_TEXT),
     )
+
+
+def _find_reason(trial: Failing, name: str) -> str:
+    """What the grader that saw the pattern said; of one that saw it beside another failure, too."""
+    beside = ""
+    for grade in trial.record.grades:
+        if grade.outcome != "failed":
+            continue
+        if is_within(normalise(grade.signature or ""), name):
+            return grade.reason
+        if not beside and any(is_within(normalise(text), name) for text in grade.secondary):
+            beside = grade.reason
+    return beside
 
 
 def _read_input(case: Case) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pytest_ftgate.model.evalset import CANDIDATE, Case
@@ -11,6 +12,7 @@ from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.summary import ArmPattern, Pattern, PatternSet, Summary
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.patterns.examples import choose_examples
+from pytest_ftgate.patterns.folding import fold, list_parts
 from pytest_ftgate.patterns.hints import find_hint
 from pytest_ftgate.patterns.mining import LEVELS, Candidate, list_candidates
 from pytest_ftgate.patterns.protocols import PatternStatistics
@@ -39,9 +41,15 @@ def find_patterns(
     share, low, high = _measure_share(survey, confirmed)
     is_specific = share is not None and share >= survey.decision.share
     cases = {case.id: case for case in plan.evalset.cases}
+    chosen = _choose(assessments, survey)
+    told = fold(chosen)
     return PatternSet(
         patterns=tuple(
-            _describe(one, survey, cases, is_specific=is_specific) for one in _choose(assessments, survey)
+            replace(
+                _describe(one, survey, cases, is_specific=is_specific),
+                told_by=told.get(one.candidate.signature),
+            )
+            for one in chosen
         ),
         confirmed_share=share,
         confirmed_share_low=low,
@@ -94,6 +102,7 @@ def _describe(
     candidate = assessment.candidate
     best_hits = candidate.hits.get(survey.best, {})
     recurrence = _measure_recurrence(best_hits, survey, survey.best)
+    parts, part_count = list_parts(candidate, survey.sources)
     share = low = high = None
     if survey.failures:
         share, low, high = survey.statistics.share(best_hits, survey.failures, survey.groups)
@@ -116,6 +125,9 @@ def _describe(
         why_not=assessment.why_not,
         examples=choose_examples(candidate.trials, candidate.signature, cases, survey.best),
         hint=find_hint(candidate.signature),
+        tags=survey.statistics.tag_excess(best_hits, survey.tags, survey.groups, alpha=survey.decision.alpha),
+        parts=parts,
+        part_count=part_count,
     )
 
 

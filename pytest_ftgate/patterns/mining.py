@@ -14,6 +14,9 @@ from pytest_ftgate.patterns.signature import FAMILIES, NOT_THE_MODEL, Level, fin
 
 LEVELS: tuple[Level, ...] = ("leaf", "rollup", "family")
 
+ALIKE = 0.9
+"""Leaves that each make up this share of their roll-up's trials come together: one finding."""
+
 Hits = Mapping[str, Mapping[str, int]]
 """Arm → case id → failing trials that hit."""
 
@@ -110,8 +113,10 @@ def _list_names(leaves: tuple[str, ...]) -> frozenset[str]:
 def list_candidates(arms: Iterable[ArmTrials]) -> list[Candidate]:
     """Every leaf, roll-up and family that a trial shows, leaves first.
 
-    A wider candidate with exactly the trials of a narrower one would be the same finding twice: it
-    is left out.
+    No finding is listed twice: leaves that come together (every field is missing from an empty
+    object) are left to their roll-up, and a wider candidate with exactly the trials of a narrower
+    one is left out. Which trials a name shares with another says nothing of how frequent they are,
+    so that no test is made easier.
     """
     found: dict[str, Candidate] = {}
     for arm in arms:
@@ -121,8 +126,9 @@ def list_candidates(arms: Iterable[ArmTrials]) -> list[Candidate]:
                 if candidate is None:
                     candidate = found[name] = Candidate(name, _find_level(name, trial.leaves))
                 candidate.add(trial)
-    for name in _find_doubles(found):
-        del found[name]
+    for find_surplus in (_find_alike, _find_doubles):
+        for name in find_surplus(found):
+            del found[name]
     return sorted(found.values(), key=lambda one: (LEVELS.index(one.level), one.signature))
 
 
@@ -132,16 +138,28 @@ def _find_level(name: str, leaves: tuple[str, ...]) -> Level:
     return "leaf" if name in leaves else "rollup"
 
 
-def _find_doubles(found: Mapping[str, Candidate]) -> set[str]:
-    doubles = set()
+def _find_alike(found: Mapping[str, Candidate]) -> set[str]:
+    """Leaves that come together with another leaf of their roll-up."""
+    by_rollup: dict[str, list[str]] = {}
     for name, candidate in found.items():
-        if candidate.level != "leaf":
-            continue
-        chain = [name, *(parent for _, parent in find_parents(name))]
-        for narrow, wide in ((a, b) for i, a in enumerate(chain) for b in chain[i + 1 :]):
-            if len(found[narrow].trials) == len(found[wide].trials):
-                doubles.add(wide)
-    return doubles
+        for level, parent in find_parents(name):
+            if (
+                candidate.level == "leaf"
+                and level == "rollup"
+                and len(candidate.trials) >= ALIKE * len(found[parent].trials)
+            ):
+                by_rollup.setdefault(parent, []).append(name)
+    return {name for alike in by_rollup.values() if len(alike) > 1 for name in alike}
+
+
+def _find_doubles(found: Mapping[str, Candidate]) -> set[str]:
+    """Wider names with exactly the trials of a narrower one."""
+    return {
+        parent
+        for name, candidate in found.items()
+        for _, parent in find_parents(name)
+        if parent in found and len(candidate.trials) == len(found[parent].trials)
+    }
 
 
 def count_hits(trials: Iterable[Failing], arms: Collection[str]) -> dict[str, Counter[str]]:

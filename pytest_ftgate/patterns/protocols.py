@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from pytest_ftgate.model.summary import Rate
+from pytest_ftgate.model.summary import Rate, TagExcess
 
 Groups = Mapping[str, str | None]
 """Case id → group; cases of one group are one cluster."""
@@ -38,4 +38,10 @@ class PatternStatistics(Protocol):
 
     def adjust(self, p_values: Sequence[float], tests: int) -> list[float]:
         """p-values adjusted for `tests` tests, in the order given."""
+        ...
+
+    def tag_excess(
+        self, hits: Collection[str], tags: Mapping[str, Collection[str]], groups: Groups, *, alpha: float
+    ) -> tuple[TagExcess, ...]:
+        """Tags over-represented among the cases `hits`; `tags` maps every judged case to its tags."""
         ...

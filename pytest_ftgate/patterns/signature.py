@@ -22,6 +22,8 @@ MAX_PART = 80
 """Longest part of a signature; longer ones are cut and keep a digest, so that they stay distinct."""
 
 _CONFUSION = "label:confusion:"
+_CODE = "value:code:"
+_ONLY_WRONG = frozenset((_CODE + "*", _CODE + "assertion"))
 _INDEX = re.compile(r"/\d+(?=/|:|$)")
 
 
@@ -73,7 +75,8 @@ def find_parents(signature: str) -> tuple[tuple[Level, str], ...]:
     """The roll-up and the family of a leaf signature, narrowest first.
 
     `label:confusion:A→B` → `label:confusion:*→B`, `label`; `schema:required:/a` → `schema:required:*`,
-    `schema`; `format:fenced` → `format`; `empty:blank` and what is not the model's doing → nothing.
+    `schema`; `value:code:timeout` → `value:code:*`, `value`; `format:fenced` → `format`; `empty:blank`
+    and what is not the model's doing → nothing.
     """
     kind = kind_of(signature)
     if kind not in FAMILIES:
@@ -97,13 +100,18 @@ def is_within(leaf: str, name: str) -> bool:
 def needs_agreement(signature: str, level: Level) -> bool:
     """Whether it is a pattern only where the wrong answer itself repeats.
 
-    So it is for `label` and `value` as families, and for values that name no place inside the output
-    (`value:text`, `value:/`): "the answer is wrong" alone says nothing specific.
+    So it is for `label` and `value` as families, and for values that name neither a place inside the
+    output nor what happened (`value:text`, `value:/`, `value:rubric`): "the answer is wrong" alone says
+    nothing specific. Code that runs out of time or raises a NameError again and again is specific by
+    that, whatever its text; code that only fails its tests (`value:code:assertion`) is just wrong.
     """
     if level == "family":
         return signature in ("label", "value")
-    has_place = signature.startswith("value:/") and signature != "value:/"
-    return signature.startswith("value:") and not has_place
+    if signature.startswith("value:/"):
+        return signature == "value:/"
+    if signature.startswith(_CODE):
+        return signature in _ONLY_WRONG
+    return signature.startswith("value:")
 
 
 def find_answer(signature: str, output: str) -> str:

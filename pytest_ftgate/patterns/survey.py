@@ -19,7 +19,8 @@ class Survey:
 
     `roots` maps an arm to the arm whose answers it judges: arms with one root are one observation.
     `identical`: arms whose repeats are all the same, so that their repeats are no evidence.
-    `best` is the arm with the highest accuracy. `is_single`: one repeat was planned.
+    `best` is the arm with the highest accuracy; `tags` are those of the cases judged under it.
+    `is_single`: one repeat was planned.
     """
 
     arms: tuple[str, ...]
@@ -30,6 +31,7 @@ class Survey:
     best: str
     is_single: bool
     groups: Groups
+    tags: Mapping[str, tuple[str, ...]]
     decision: DecisionSpec
     statistics: PatternStatistics
 
@@ -56,16 +58,18 @@ def build_survey(
     decision = plan.evalset.decision
     groups = {case.id: case.group for case in plan.evalset.cases if case.group is not None}
     trials = gather_trials(records, names)
+    best = max(judged, key=_accuracy_of).arm
     return Survey(
         arms=names,
         trials=trials,
         rates={name: statistics.over(trials[name].graded, groups, alpha=decision.alpha) for name in names},
         roots=find_roots(plan, names),
         identical=frozenset(arm.arm for arm in run if arm.identical_repeats or arm.repeats_dropped),
-        best=max(judged, key=_accuracy_of).arm,
+        best=best,
         is_single=all(trials[name].draws <= 1 for name in names)
         and not any(arm.repeats_dropped for arm in run),
         groups=groups,
+        tags={case.id: case.tags for case in plan.evalset.cases if case.id in trials[best].graded},
         decision=decision,
         statistics=statistics,
     )

@@ -11,10 +11,11 @@ from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedArm, PlannedItem
 from pytest_ftgate.planning.arm_trials import ArmTrials
 from pytest_ftgate.planning.fingerprint import digest
+from pytest_ftgate.planning.grader_problems import find_grader_problems
 from pytest_ftgate.planning.grader_values import resolve_graders
 from pytest_ftgate.planning.ladder import choose_arms, order_arms
 from pytest_ftgate.planning.problems import Problems
-from pytest_ftgate.planning.roles import answering_roles, resolve_models
+from pytest_ftgate.planning.roles import add_serving_models, answering_roles, resolve_models
 from pytest_ftgate.planning.texts import CHARS_PER_TOKEN, context_text, estimate_tokens
 from pytest_ftgate.registry import Registries
 
@@ -34,10 +35,13 @@ def build_plan(evalset: Evalset, settings: Settings, registries: Registries) -> 
     Raises EvalsetError with all problems: templates, arms that cannot be used, no model.
     """
     problems = Problems(evalset.path)
-    evalset = replace(evalset, models=resolve_models(evalset, settings, problems))
+    models = resolve_models(evalset, settings, problems)
+    models = add_serving_models(models, evalset, settings, registries, problems)
+    evalset = replace(evalset, models=models)
     repeats = settings.repeats or evalset.repeats or settings.ini_repeats or DEFAULT_REPEATS
     planned = choose_arms(evalset, settings, registries, problems)
     graders = resolve_graders(evalset, problems)
+    find_grader_problems(graders, registries, problems, evalset.path)
     # Trials need a model and arms that can be used; what a template lacks is told all the same later.
     problems.raise_if_any()
     trials = ArmTrials(evalset, settings, registries, problems, repeats=repeats)

@@ -5,17 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_ftgate.errors import suggest
-from pytest_ftgate.model.evalset import CANDIDATE, Evalset, Location, ModelSpec
+from pytest_ftgate.model.evalset import (
+    CANDIDATE,
+    EMBEDDER,
+    JUDGE,
+    RECORDED_MODEL,
+    Evalset,
+    Location,
+    ModelSpec,
+)
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.planning.fingerprint import TRANSPORT_PARAMS
 from pytest_ftgate.planning.problems import Problems
+from pytest_ftgate.registry import Registries
 
 COMPARED_ROLES = ("base", "teacher")
 """Roles that answer arm `as_is` beside the candidate."""
-SERVING_ROLES = ("judge", "embedder")
+SERVING_ROLES = (JUDGE, EMBEDDER)
 """Roles that serve graders and never answer a case."""
-RECORDED_MODEL = "recorded"
-"""Model id of replayed answers whose model nobody named."""
 
 
 def resolve_models(evalset: Evalset, settings: Settings, problems: Problems) -> dict[str, ModelSpec]:
@@ -36,6 +43,32 @@ def resolve_models(evalset: Evalset, settings: Settings, problems: Problems) -> 
             Location(file=evalset.path, pointer="/models/candidate"),
             "no model is given for role 'candidate': add `models: {candidate: {model: vendor/name}}`, "
             "or use --ftgate-use-model vendor/name",
+        )
+    return models
+
+
+def add_serving_models(
+    models: dict[str, ModelSpec],
+    evalset: Evalset,
+    settings: Settings,
+    registries: Registries,
+    problems: Problems,
+) -> dict[str, ModelSpec]:
+    """The models, with one for each role that a grader of the evalset asks. Problems: roles without one."""
+    specs = (*evalset.graders, *(spec for case in evalset.cases for spec in case.graders))
+    for spec in specs:
+        grader = registries.graders.get(spec.name) if spec.name in registries.graders else None
+        role = getattr(grader, "role", None)
+        if role is None or role in models:
+            continue
+        if settings.replay:
+            models = models | {role: ModelSpec(model=RECORDED_MODEL)}
+            continue
+        problems.add(
+            spec.where or Location(file=evalset.path, pointer="/graders"),
+            f"grader {spec.label!r} asks a model, and none is given for role {role!r}: add "
+            f"`models: {{{role}: {{model: vendor/name}}}}`, or use --ftgate-use-model {role}=vendor/name",
+            topic=f"no model for role {role}",
         )
     return models
 

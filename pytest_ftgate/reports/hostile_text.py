@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 _COMMAND = re.compile(r"^(\s*)::")
+_GAP = " ... "
+_MIN_ENDS = 16
+"""Columns below which the head of a text alone tells more."""
+
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # Control, format (bidi overrides, zero width), surrogates, private, unassigned, separators: what
 # str.isprintable() says no to.
@@ -65,6 +70,30 @@ def cut_text(text: str, width: int) -> str:
             break
         kept.append(char)
     return ("".join(kept).rstrip() + " ...")[: max(0, width)]
+
+
+def quote_ends(text: str | None, width: int, *, unicode: bool = False) -> str:
+    """As `quote_text`, but a long text loses its middle: what came last may be what is wrong."""
+    room = width - 2 - len(_GAP)
+    if text is None or room < _MIN_ENDS:
+        return quote_text(text, width, unicode=unicode)
+    if len(text) <= 4 * width and measure_width(show_text(text, unicode=unicode)) <= width - 2:
+        return quote_text(text, width, unicode=unicode)
+    tail = _keep(reversed(text[-width:]), room // 3, unicode=unicode)
+    head = _keep(iter(text), room - sum(map(measure_width, tail)), unicode=unicode)
+    return f'"{"".join(head)}{_GAP}{"".join(reversed(tail))}"'
+
+
+def _keep(chars: Iterator[str], width: int, *, unicode: bool) -> list[str]:
+    """The characters as they are shown, as many as fit."""
+    kept: list[str] = []
+    for char in chars:
+        shown = show_text(char, unicode=unicode)
+        width -= measure_width(shown)
+        if width < 0:
+            break
+        kept.append(shown)
+    return kept
 
 
 def quote_text(text: str | None, width: int, *, unicode: bool = False) -> str:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_ftgate.reports.confusion import build_matrix, list_confusions
 from pytest_ftgate.reports.hostile_text import show_text
+from pytest_ftgate.reports.judge_text import describe_judges, describe_serving_cost
 from pytest_ftgate.reports.numbers import (
     format_accuracy,
     format_count,
@@ -18,7 +20,15 @@ from pytest_ftgate.reports.numbers import (
     format_price,
     format_seconds,
 )
+from pytest_ftgate.reports.pattern_text import (
+    describe_parts,
+    describe_recurrence,
+    describe_tags,
+    list_shown,
+    name_hint,
+)
 from pytest_ftgate.reports.plan_text import describe_plan
+from pytest_ftgate.reports.tables import rank_rates
 from pytest_ftgate.reports.terminal import TITLES, name_changes
 
 MAX_BYTES = 65_000
@@ -26,6 +36,7 @@ MAX_BYTES = 65_000
 
 _MAX_OUTPUT = 600
 _MAX_PATTERNS = 8
+_MAX_CONFUSIONS, _MAX_RATES, _MAX_NAME = 15, 20, 80
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$&])")
 _BREAK = "\u200b"
 _CUT_NOTE = "*The report was cut here to fit; the whole of it is in report.json.*"
@@ -52,7 +63,13 @@ def render_report(report: Mapping[str, Any], *, max_bytes: int = MAX_BYTES) -> s
 def escape_text(text: str) -> str:
     """Text that Markdown shows as it is: nothing in it is markup, a link, a mention or a command."""
     text = _SPECIAL.sub(r"\\\1", show_text(text, unicode=True))
-    text = text.replace("@", f"@{_BREAK}").replace("://", f":{_BREAK}//").replace("www.", f"www{_BREAK}.")
+    # An escaped bracket is safe in Markdown; the entity is safe in what treats Markdown as HTML, too.
+    text = (
+        text.replace("\\<", "&lt;")
+        .replace("@", f"@{_BREAK}")
+        .replace("://", f":{_BREAK}//")
+        .replace("www.", f"www{_BREAK}.")
+    )
     return text.replace("::", f":{_BREAK}:")
 
 
@@ -108,6 +125,9 @@ def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     yield _arms_table(entry["arms"])
     yield _gates_table(entry["gates"])
     yield from _pattern_blocks(entry["patterns"])
+    yield from _breakdown_blocks(entry)
+    if entry["judges"]:
+        yield "\n".join(f"- {escape_text(line)}" for line in describe_judges(entry["judges"]))
     yield from _finding_blocks(entry["findings"])
     yield from _closing_blocks(entry)
 
@@ -152,30 +172,92 @@ def _gates_table(gates: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _pattern_blocks(patterns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    if not patterns:
+    ranked = sorted(list_shown(patterns), key=lambda pattern: not pattern["reproducible"])
+    if not ranked:
         return
     yield "### Failure patterns"
-    ranked = sorted(patterns, key=lambda pattern: not pattern["reproducible"])
+    said: set[str] = set()
     for pattern in ranked[:_MAX_PATTERNS]:
-        rate = pattern["rate"]
-        shown = {True: "reproducible", False: "not shown to be reproducible", None: "recurrence not assessed"}
-        facts = [
-            f"{format_percent(rate['value'])} of trials ({format_interval(rate)})",
-            format_count(pattern["cases"], "case"),
-            *([pattern["form"]] if pattern["form"] else []),
-            shown[pattern["reproducible"]],
-        ]
-        yield f"{escape_code(pattern['signature'])}: {', '.join(facts)}"
+        yield _describe_pattern(pattern, said)
         for example in pattern["examples"][:1]:
             expected = (
                 f", expected {escape_code(example['expected'][:120])}"
                 if example["expected"] is not None
                 else ""
             )
+            reason = f" ({escape_text(example['reason'][:300])})" if example.get("reason") else ""
             output = example["output"] if example["output"] is not None else "(no text)"
-            yield f"Case {escape_code(example['case'])}{expected}:\n\n{fence_text(output)}"
+            yield f"Case {escape_code(example['case'])}{expected}{reason}:\n\n{fence_text(output)}"
     if len(ranked) > _MAX_PATTERNS:
         yield f"... and {format_count(len(ranked) - _MAX_PATTERNS, 'more signature')}"
+
+
+def _describe_pattern(pattern: Mapping[str, Any], said: set[str]) -> str:
+    """One line of facts, and a list of what else is known; no hint that is `said` above."""
+    rate = pattern["rate"]
+    shown = {True: "reproducible", False: "not shown to be reproducible", None: "recurrence not assessed"}
+    facts = [
+        f"{format_percent(rate['value'])} of trials ({format_interval(rate)})",
+        format_count(pattern["cases"], "case"),
+        *([pattern["form"]] if pattern["form"] else []),
+        shown[pattern["reproducible"]],
+    ]
+    texts = [describe_parts(pattern), *describe_recurrence(pattern), describe_tags(pattern)]
+    texts.append(name_hint(pattern, said))
+    lines = "\n".join(f"- {escape_text(text)}" for text in texts if text)
+    head = f"{escape_code(pattern['signature'])}: {', '.join(facts)}"
+    return f"{head}\n\n{lines}" if lines else head
+
+
+def _breakdown_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
+    """The confusions, and the rates by tag and by field, worst first."""
+    tables = [
+        _confusion_table(entry["confusion"]),
+        _rates_table("tag", entry["tags"]),
+        _rates_table("field", entry["fields"]),
+    ]
+    if any(tables):
+        yield "### Where it fails (arm `as_is`)"
+    yield from (table for table in tables if table)
+
+
+def _confusion_table(confusion: Mapping[str, Mapping[str, int]]) -> str:
+    matrix = build_matrix(confusion)
+    if matrix is not None:
+        names = [
+            f"{number}. {escape_text(label[:_MAX_NAME])}"
+            for number, label in enumerate(matrix.labels, start=1)
+        ]
+        rows = [
+            [name, *(f"{count or '.'}" for count in row)]
+            for name, row in zip(names, matrix.rows, strict=False)
+        ]
+        legend = names[len(rows) :]
+        table = _table((r"expected \\ got", *matrix.columns), rows)
+        return f"{table}\n\n{'; '.join(legend)}" if legend else table
+    pairs = list_confusions(confusion)
+    if not pairs:
+        return ""
+    rows = [
+        [escape_text(expected[:_MAX_NAME]), escape_text(got[:_MAX_NAME]), f"{count:,}"]
+        for count, expected, got in pairs[:_MAX_CONFUSIONS]
+    ]
+    return _note_rest(_table(("expected", "got", "trials"), rows), len(pairs) - len(rows))
+
+
+def _rates_table(title: str, rates: Mapping[str, Mapping[str, Any]]) -> str:
+    ranked = rank_rates(rates)
+    if not ranked:
+        return ""
+    rows = [
+        [escape_text(name[:_MAX_NAME]), format_accuracy(rate), format_interval(rate), f"{rate['graded']:,}"]
+        for name, rate in ranked[:_MAX_RATES]
+    ]
+    return _note_rest(_table((title, "passed", "95 % interval", "judged"), rows), len(ranked) - len(rows))
+
+
+def _note_rest(table: str, rest: int) -> str:
+    return f"{table}\n\n... and {rest:,} more" if rest > 0 else table
 
 
 def _finding_blocks(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -202,7 +284,7 @@ def _closing_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
         yield f"Next: {escape_code(verdict['next_command'])}"
     if entry["requests_sent"]:
         money, calls = format_money(entry["cost_usd"]), format_count(entry["requests_sent"], "call")
-        yield escape_text(f"Spent {money} ({calls}).")
+        yield escape_text(f"Spent {money} ({calls}){describe_serving_cost(entry)}.")
 
 
 def _header_blocks(header: Mapping[str, Any]) -> Iterator[str]:

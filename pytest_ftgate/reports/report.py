@@ -82,6 +82,8 @@ def describe_evalset(plan: Plan, summary: Summary, judgement: Judgement) -> dict
         "knowledge_tokens": summary.knowledge_tokens,
         "requests_sent": summary.requests_sent,
         "cost_usd": summary.cost_usd,
+        "serving_cost_usd": summary.serving_cost_usd,
+        "judges": {name: asdict(judge) for name, judge in summary.judges.items()},
     }
 
 
@@ -177,6 +179,10 @@ def _describe_pattern(pattern: Pattern) -> dict[str, Json]:
         "why_not": pattern.why_not,
         "examples": [_describe_example(example) for example in pattern.examples[:MAX_EXAMPLES]],
         "hint": pattern.hint,
+        "tags": [asdict(tag) for tag in pattern.tags],
+        "parts": [asdict(part) for part in pattern.parts],
+        "part_count": pattern.part_count,
+        "told_by": pattern.told_by,
     }
 
 
@@ -204,6 +210,7 @@ def _describe_example(example: Example) -> dict[str, Json]:
         "output": _cut(example.output),
         "expected": _cut(example.expected),
         "input": _cut(example.input),
+        "reason": _cut(example.reason),
     }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from pytest_ftgate.reports.confusion import Confusion, Matrix, build_matrix, list_confusions
 from pytest_ftgate.reports.hostile_text import cut_text, show_text
 from pytest_ftgate.reports.numbers import (
     format_accuracy,
@@ -97,8 +99,7 @@ def render_rates(
     title: str, rates: Mapping[str, Mapping[str, Any]], width: int, limit: int = 20
 ) -> list[str]:
     """A table of named accuracies (tags, fields), worst first."""
-    known = [(name, rate) for name, rate in rates.items() if rate["value"] is not None]
-    known.sort(key=lambda item: (item[1]["value"], item[0]))
+    known = rank_rates(rates)
     rows = [
         {
             title: cut_text(show_text(name), max(MIN_NAME, width - 45)),
@@ -114,15 +115,19 @@ def render_rates(
     return _note_rest(lines, len(known) - limit, width)
 
 
-def render_confusion(confusion: Mapping[str, Mapping[str, int]], width: int, limit: int = 15) -> list[str]:
-    """The confusions, most frequent first: expected, got, trials."""
-    pairs = [
-        (count, expected, got)
-        for expected, row in confusion.items()
-        for got, count in row.items()
-        if expected != got
-    ]
-    pairs.sort(key=lambda pair: (-pair[0], pair[1], pair[2]))
+def rank_rates(rates: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The names that were judged at all, worst first."""
+    known = [(name, rate) for name, rate in rates.items() if rate["value"] is not None]
+    return sorted(known, key=lambda item: (item[1]["value"], item[0]))
+
+
+def render_confusion(confusion: Confusion, width: int, limit: int = 15) -> list[str]:
+    """The confusion matrix where it fits; else the confusions, most frequent first."""
+    matrix = build_matrix(confusion)
+    lines = _render_matrix(matrix, width) if matrix is not None else None
+    if lines is not None:
+        return lines
+    pairs = list_confusions(confusion)
     room = max(MIN_NAME, (width - 14) // 2)
     rows = [
         {
@@ -135,6 +140,32 @@ def render_confusion(confusion: Mapping[str, Mapping[str, int]], width: int, lim
     if not rows:
         return []
     return _note_rest(_table(rows, list(rows[0]), {"trials"}), len(pairs) - limit, width)
+
+
+def _render_matrix(matrix: Matrix, width: int) -> list[str] | None:
+    """A row for each expected label, a numbered column for each label; None where it is too wide.
+
+    Labels that are never expected follow as a legend.
+    """
+    names = [f"{number} {show_text(label)}" for number, label in enumerate(matrix.labels, start=1)]
+    head = r"expected \ got"
+    rows = [
+        {head: name, **{column: f"{count or '.'}" for column, count in zip(matrix.columns, row, strict=True)}}
+        for name, row in zip(names, matrix.rows, strict=False)
+    ]
+    columns, right = [head, *matrix.columns], set(matrix.columns)
+    room = width - max(map(len, _table([{**row, head: ""} for row in rows], columns, right))) + len(head)
+    if room < len(head):
+        return None
+    lines = _table([{**row, head: cut_text(row[head], room)} for row in rows], columns, right)
+    return [*lines, *(cut_text(name, width) for name in names[len(rows) :])]
+
+
+def wrap_text(text: str, room: int, hanging: str = "") -> list[str]:
+    """Wrapped at blanks, but never between a number and its `%` or inside an interval."""
+    glued = show_text(text).replace(" %", "\0%").replace(" .. ", "\0..\0")
+    lines = textwrap.wrap(glued, room, subsequent_indent=hanging, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines] or [""]
 
 
 def _note_rest(lines: list[str], rest: int, width: int) -> list[str]:

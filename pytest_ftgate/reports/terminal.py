@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, measure_width, quote_text, show_text
-from pytest_ftgate.reports.numbers import (
-    format_count,
-    format_money,
-    format_odds,
-    format_percent,
-)
+from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, show_text
+from pytest_ftgate.reports.judge_text import describe_judges, describe_serving_cost
+from pytest_ftgate.reports.numbers import format_count, format_money, format_odds
+from pytest_ftgate.reports.pattern_text import render_patterns
 from pytest_ftgate.reports.plan_text import describe_plan
-from pytest_ftgate.reports.tables import name_arm, render_arms, render_confusion, render_rates
+from pytest_ftgate.reports.tables import name_arm, render_arms, render_confusion, render_rates, wrap_text
 
 TITLES = {
     "not_asked": "NOT ASKED",
@@ -33,8 +29,6 @@ TITLES = {
 INDENT = "  "
 MIN_WIDTH = 40
 _TO_DO = frozenset(("incomplete", "not_ready", "fix_call", "improve_prompt", "add_context", "use_rag"))
-_TOP_PATTERNS, _MORE_PATTERNS = 3, 12
-_MIN_QUOTE, _MIN_INPUT = 8, 14
 _TOP_FINDINGS, _MORE_FINDINGS = 5, 50
 
 
@@ -48,7 +42,7 @@ def render_evalset(
     """
     width = max(MIN_WIDTH, width)
     room = width - len(INDENT)
-    lines = [*_render_title(entry, width, verbosity), "", *_wrap(_describe_verdict(entry), room)]
+    lines = [*_render_title(entry, width, verbosity), "", *wrap_text(_describe_verdict(entry), room)]
     if verbosity < 0:
         lines += ["", *(line for gate in entry["gates"] for line in _describe_gate(gate, room))]
     else:
@@ -60,11 +54,12 @@ def render_evalset(
 
 def _blocks(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) -> Iterator[list[str]]:
     yield [*render_arms(entry["arms"], room), *_describe_absent_arms(entry["arms"], room)]
-    yield _render_patterns(entry, room, verbosity, unicode)
+    yield render_patterns(entry["patterns"], room, verbosity, unicode)
     if verbosity >= 1:
         yield render_confusion(entry["confusion"], room)
         yield render_rates("tag", entry["tags"], room)
         yield render_rates("field", entry["fields"], room)
+        yield [line for text in describe_judges(entry["judges"]) for line in wrap_text(text, room)]
     yield _render_findings(entry["findings"], room, verbosity)
     yield _render_close(entry, room)
 
@@ -73,13 +68,6 @@ def _finish(line: str, width: int, *, first: bool, unicode: bool) -> str:
     """The last guard of every line: visible, harmless, within the width."""
     line = show_text(line if first or not line else INDENT + line, unicode=unicode)
     return cut_text(defuse_commands(line), width).rstrip()
-
-
-def _wrap(text: str, room: int, hanging: str = "") -> list[str]:
-    """Wrapped at blanks, but never between a number and its `%` or inside an interval."""
-    glued = show_text(text).replace(" %", "\0%").replace(" .. ", "\0..\0")
-    lines = textwrap.wrap(glued, room, subsequent_indent=hanging, break_on_hyphens=False)
-    return [line.replace("\0", " ") for line in lines] or [""]
 
 
 def _render_title(entry: Mapping[str, Any], width: int, verbosity: int) -> list[str]:
@@ -110,7 +98,7 @@ def _describe_verdict(entry: Mapping[str, Any]) -> str:
 def _describe_gate(gate: Mapping[str, Any], room: int) -> list[str]:
     """One gate with the whole of its reason, wrapped."""
     text = f"{str(gate['outcome']).upper()} gate {gate['name']}{_name_subject(gate)}: {gate['reason']}"
-    return _wrap(text, room, INDENT)
+    return wrap_text(text, room, INDENT)
 
 
 def _name_subject(gate: Mapping[str, Any]) -> str:
@@ -125,96 +113,17 @@ def _describe_absent_arms(arms: Sequence[Mapping[str, Any]], room: int) -> list[
     for arm in arms:
         if arm["status"] in words:
             why = f": {arm['reason']}" if arm["reason"] else ""
-            lines += _wrap(f"{words[arm['status']]}: {name_arm(arm)}{why}", room, "    ")
+            lines += wrap_text(f"{words[arm['status']]}: {name_arm(arm)}{why}", room, "    ")
     same = [arm for arm in arms if arm["status"] == "run" and arm["identical_repeats"]]
     if same:
         dropped = sum(arm["repeats_dropped"] for arm in same)
         left_out = f"{format_count(dropped, 'further trial')} left out, " if dropped else ""
-        lines += _wrap(
+        lines += wrap_text(
             f"Repeats of {', '.join(name_arm(arm) for arm in same)} are identical: they buy no evidence; "
             f"{left_out}recurrence across repeats not assessed.",
             room,
         )
     return lines
-
-
-def _render_patterns(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) -> list[str]:
-    patterns = entry["patterns"]
-    limit = _MORE_PATTERNS if verbosity >= 1 else _TOP_PATTERNS
-    confirmed = [p for p in patterns if p["reproducible"]]
-    others = [p for p in patterns if not p["reproducible"]]
-    lines: list[str] = []
-    if confirmed:
-        lines += ["patterns that survive every arm"]
-        lines += [line for p in confirmed[:limit] for line in _render_pattern(p, room, verbosity, unicode)]
-    if others and (verbosity >= 1 or not confirmed):
-        lines += ["", *_title_others(others, room)] if lines else _title_others(others, room)
-        lines += [line for p in others[:limit] for line in _render_pattern(p, room, verbosity, unicode)]
-    hidden = len(patterns) - min(limit, len(confirmed))
-    hidden -= min(limit, len(others)) if others and (verbosity >= 1 or not confirmed) else 0
-    if lines and hidden > 0:
-        lines.append(f"... and {format_count(hidden, 'more signature')}{'' if verbosity >= 1 else ' (-v)'}")
-    return lines
-
-
-def _title_others(others: Sequence[Mapping[str, Any]], room: int) -> list[str]:
-    if all(p["reproducible"] is None for p in others):
-        return _wrap("failures by signature (recurrence not assessed)", room)
-    return _wrap("failures by signature (no proof that they survive every arm)", room)
-
-
-def _render_pattern(pattern: Mapping[str, Any], room: int, verbosity: int, unicode: bool) -> Iterator[str]:
-    rate, where = pattern["rate"], ""
-    worst = max(pattern["by_arm"], key=lambda under: under["rate"]["value"] or 0, default=None)
-    if not pattern["reproducible"] and worst is not None and len(pattern["by_arm"]) > 1:
-        # What an arm cures is told where it hurts, not under the arm that cured it.
-        rate, where = worst["rate"], f" under {worst['arm']}"
-    interval = "" if rate["low"] is None else f" [{100 * rate['low']:.0f}..{100 * rate['high']:.0f}]"
-    percent, cases = format_percent(rate["value"], 0), format_count(pattern["cases"], "case")
-    facts = f"{percent} of trials{where}{interval}  {cases}"
-    if pattern["form"]:
-        facts += f"  {pattern['form']}"
-    signature = show_text(pattern["signature"])
-    if len(signature) + len(facts) + 2 <= room:
-        yield f"{signature}  {facts}"
-    else:
-        yield cut_text(signature, room)
-        yield cut_text(f"    {facts}", room)
-    for example in pattern["examples"][: 2 if verbosity >= 1 else 1]:
-        yield _render_example(example, room, unicode)
-    if pattern["hint"]:
-        yield from (f"    {line}" for line in _wrap(f"hint: {pattern['hint']}", room - 4, "  "))
-    if verbosity >= 1 and pattern["why_not"]:
-        doubt = "" if pattern["reproducible"] is None else "not confirmed: "
-        yield from (f"    {line}" for line in _wrap(f"{doubt}{pattern['why_not']}", room - 4, "  "))
-
-
-def _render_example(example: Mapping[str, Any], room: int, unicode: bool) -> str:
-    """`tk-017  expected "refund"  got "charge"  "I was billed after ..."`, within the room."""
-    name = cut_text(show_text(example["case"]), 24)
-    texts = [("expected ", example["expected"]), ("got ", example["output"]), ("", example["input"])]
-    parts = [(label, text) for label, text in texts if text is not None or label == "got "]
-    left = room - 4 - len(name) - sum(2 + len(label) for label, _ in parts)
-    wanted = [measure_width(quote_text(text, room, unicode=unicode)) for _, text in parts]
-    # What is left for the input may be too little to tell anything.
-    if len(parts) > 1 and not parts[-1][0] and left - sum(wanted[:-1]) < min(_MIN_INPUT, wanted[-1]):
-        parts, wanted = parts[:-1], wanted[:-1]
-        left += 2
-    rooms = _share_room(wanted, left)
-    shown = [
-        f"{label}{quote_text(text, size, unicode=unicode)}"
-        for (label, text), size in zip(parts, rooms, strict=True)
-    ]
-    return "    " + "  ".join([name, *shown])
-
-
-def _share_room(wanted: Sequence[int], room: int) -> list[int]:
-    """Columns for each text: what it wants, or an even share of what the shorter ones leave."""
-    sizes = [0] * len(wanted)
-    for rank, index in enumerate(sorted(range(len(wanted)), key=lambda index: wanted[index])):
-        sizes[index] = max(_MIN_QUOTE, min(wanted[index], room // (len(wanted) - rank)))
-        room -= sizes[index]
-    return sizes
 
 
 def _render_findings(findings: Sequence[Mapping[str, Any]], room: int, verbosity: int) -> list[str]:
@@ -227,7 +136,7 @@ def _render_findings(findings: Sequence[Mapping[str, Any]], room: int, verbosity
         more = f" and {len(finding['cases']) - 5:,} more" if len(finding["cases"]) > 5 else ""
         where = f" ({', '.join(cases)}{more})" if cases else ""
         remedy = f" -> {finding['remedy']}" if finding["remedy"] else ""
-        lines += _wrap(f"{finding['severity']}: {finding['what'][:600]}{where}{remedy}", room, "  ")
+        lines += wrap_text(f"{finding['severity']}: {finding['what'][:600]}{where}{remedy}", room, "  ")
     if len(ranked) > limit:
         lines.append(f"... and {format_count(len(ranked) - limit, 'more finding')}")
     return lines
@@ -243,7 +152,7 @@ def _render_close(entry: Mapping[str, Any], room: int) -> list[str]:
         texts.append(f"{name_changes(verdict)}: {'; '.join(verdict['changes'])}.")
     if verdict["next_command"]:
         texts.append(f"Next: {verdict['next_command']}")
-    return [line for text in texts if text for line in _wrap(text, room)]
+    return [line for text in texts if text for line in wrap_text(text, room)]
 
 
 def name_changes(verdict: Mapping[str, Any]) -> str:
@@ -258,5 +167,5 @@ def _describe_odds_and_spending(entry: Mapping[str, Any]) -> str:
     spent = ""
     if calls:
         money = "Cost unknown" if cost is None else f"Spent {format_money(cost)}"
-        spent = f"{money} ({format_count(calls, 'call')})."
+        spent = f"{money} ({format_count(calls, 'call')}){describe_serving_cost(entry)}."
     return " ".join(part for part in (odds, spent) if part)

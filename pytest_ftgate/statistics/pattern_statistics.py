@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_ftgate.model.summary import Rate
+from pytest_ftgate.model.summary import Rate, TagExcess
 from pytest_ftgate.statistics import holm
 from pytest_ftgate.statistics.intervals import Estimate, Groups, Sample, build_sample, clustered_size
 from pytest_ftgate.statistics.rates import DISPLAY_ALPHA, build_empty_rate, build_rate, divide
+from pytest_ftgate.statistics.tag_excess import find_tag_excess
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,12 @@ class PatternStatistics:
     def adjust(self, p_values: Sequence[float], tests: int) -> list[float]:
         """Holm-adjusted p-values, corrected for `tests` tests."""
         return holm.adjust(p_values, tests)
+
+    def tag_excess(
+        self, hits: Collection[str], tags: Mapping[str, Collection[str]], groups: Groups, *, alpha: float
+    ) -> tuple[TagExcess, ...]:
+        """Tags over-represented among the cases `hits`; `tags` maps every judged case to its tags."""
+        return find_tag_excess(hits, tags, groups, alpha=alpha)
 
 
 PATTERN_STATISTICS = PatternStatistics()

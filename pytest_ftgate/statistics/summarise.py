@@ -20,6 +20,7 @@ from pytest_ftgate.statistics.breakdowns import (
     measure_fields,
     measure_tags,
 )
+from pytest_ftgate.statistics.judges import measure_judges
 from pytest_ftgate.statistics.paired import compare_tallies
 from pytest_ftgate.statistics.sample_size import plan_cases
 from pytest_ftgate.statistics.tallies import Counts, count_records, find_format_cases
@@ -71,6 +72,8 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
         infra_errors=infra_errors,
         requests_sent=facts.requests_sent,
         cost_usd=_sum_spent(plan, records),
+        serving_cost_usd=_sum_serving(records),
+        judges=measure_judges(plan, records, frame.groups),
     )
 
 
@@ -140,7 +143,8 @@ def _find_icc(arm: ArmSummary) -> float:
 
 
 def _sum_spent(plan: Plan, records: Sequence[Record]) -> float | None:
-    """What this run paid: answers from a store, and the answers judged again, cost nothing.
+    """What this run paid, judges and embedders included: answers from a store, and the answers judged
+    again, cost nothing.
 
     None where no price is known.
     """
@@ -150,4 +154,11 @@ def _sum_spent(plan: Plan, records: Sequence[Record]) -> float | None:
         for record in records
         if record.cost_usd is not None
     ]
+    costs += [record.serving_cost_usd for record in records if record.serving_cost_usd is not None]
+    return fsum(costs) if costs else None
+
+
+def _sum_serving(records: Sequence[Record]) -> float | None:
+    """What this run paid for the replies that graders asked for; None where none have a known price."""
+    costs = [record.serving_cost_usd for record in records if record.serving_cost_usd is not None]
     return fsum(costs) if costs else None

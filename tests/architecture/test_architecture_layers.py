@@ -14,6 +14,7 @@ STAGES = (
     "loading", "planning", "execution", "grading", "statistics", "patterns", "decision", "storage", "reports",
 )  # fmt: skip
 GROUND = ("pytest_ftgate.model", "pytest_ftgate.errors", "pytest_ftgate.registry")
+COMPOSERS = ("pytest_ftgate.pipeline", "pytest_ftgate.serving", "pytest_ftgate.runner")
 MODULES = sorted(
     ".".join(("pytest_ftgate", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
@@ -61,8 +62,8 @@ def test_imports_stay_within_their_layer(module: str) -> None:
         allowed: tuple[str, ...] = ("pytest_ftgate.model",)
     elif stage is not None:
         allowed = (*GROUND, f"pytest_ftgate.{stage}")
-    elif module in ("pytest_ftgate.pipeline", "pytest_ftgate.runner"):
-        allowed = (*GROUND, *(f"pytest_ftgate.{s}" for s in STAGES), "pytest_ftgate.pipeline")
+    elif module in COMPOSERS:
+        allowed = (*GROUND, *(f"pytest_ftgate.{s}" for s in STAGES), *COMPOSERS)
     else:
         return
     foreign = {n for n in imported if n != "pytest_ftgate" and not any(in_layer(n, a) for a in allowed)}

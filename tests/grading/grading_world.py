@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
+
 from pytest_ftgate.grading.apply import judge_trial
 from pytest_ftgate.grading.builtin import register
 from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec
@@ -17,6 +19,11 @@ from pytest_ftgate.registry import Registries
 
 DATA = Path(__file__).parent.parent / "data"
 NOTHING = object()
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=20,
+)
 
 
 @cache

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from grading_world import judge, spec
+from grading_world import JSON_VALUES, judge, spec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -38,11 +38,6 @@ GRADERS = [
     spec("max-length", 10),
 ]
 JSONISH = st.text(alphabet="{}[]()\"':,\\ \n`truefalsnNone0123456789.-+eEab<>/*#\ud800\x00", max_size=80)
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
-    max_leaves=20,
-)
 
 
 def assert_sound(record):
@@ -259,7 +254,7 @@ def test_importing_the_graders_imports_nothing_heavy():
     code = (
         "import sys, pytest_ftgate.grading.builtin;"
         "import pytest_ftgate.grading.apply, pytest_ftgate.grading.faults;"
-        "heavy = 'jsonschema regex json_repair yaml jinja2 litellm aiohttp scipy'.split();"
+        "heavy = 'jsonschema jsonschema_rs regex json_repair yaml jinja2 litellm aiohttp scipy'.split();"
         "bad = [name for name in heavy if name in sys.modules];"
         "sys.exit(', '.join(bad) or 0)"
     )

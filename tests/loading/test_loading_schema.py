@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_ftgate.cli.check import builtin_registries
 from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.loading import schema_files
 from pytest_ftgate.loading.schema_files import read_schema
@@ -188,19 +189,7 @@ def test_everything_a_user_writes_is_described() -> None:
 
 def test_graders_arms_and_gates_have_one_property_each() -> None:
     defs = read_schema("evalset")["$defs"]
-    names = {
-        *(
-            "equals",
-            "contains",
-            "icontains",
-            "contains-any",
-            "contains-all",
-            "icontains-any",
-            "icontains-all",
-        ),
-        *("starts-with", "regex", "is-json", "contains-json", "json-fields", "label", "numeric", "choice"),
-        *("tool-call", "is-refusal", "no-extra-text", "max-length", "python"),
-    }
+    names = builtin_registries().graders.names()
     assert sorted(defs["graders"]["properties"]) == sorted(names)
     assert sorted(defs["negated_graders"]["properties"]) == sorted(f"not-{name}" for name in names)
     assert {"few_shot", "structured", "repair", "reask", "context", "retrieval", "prompt"} <= set(

@@ -45,6 +45,8 @@ def test_normal_form_is_stable_short_and_printable(signature: str) -> None:
         ("style:forbidden:a\x1b[31m", "style:forbidden:a\\x1b[31m"),
         ("label:out_of_taxonomy:x\u202ey", "label:out_of_taxonomy:x\\u202ey"),
         ("format:fenced", "format:fenced"),
+        ("style:instruction:keywords/2/existence", "style:instruction:keywords/2/existence"),
+        ("value:code:timeout", "value:code:timeout"),
     ],
 )
 def test_normal_forms(written: str, normal: str) -> None:
@@ -71,6 +73,15 @@ def test_long_labels_stay_distinct_and_keep_the_arrow() -> None:
         ("call:truncated", []),
         ("refusal:text", [("family", "refusal")]),
         ("refusal:content_filter", []),
+        ("value:code:timeout", [("rollup", "value:code:*"), ("family", "value")]),
+        ("style:instruction:keywords/existence", [("rollup", "style:instruction:*"), ("family", "style")]),
+        ("style:rubric:tone", [("rollup", "style:rubric:*"), ("family", "style")]),
+        ("style:rubric", [("family", "style")]),
+        ("value:rubric", [("family", "value")]),
+        ("format:syntax_error", [("family", "format")]),
+        ("schema:required:*", [("family", "schema")]),
+        ("label:confusion:*→B", [("family", "label")]),
+        ("call:slow", []),
     ],
 )
 def test_wider_signatures(leaf: str, parents: list[tuple[str, str]]) -> None:
@@ -88,6 +99,18 @@ def test_what_needs_the_wrong_answer_to_repeat() -> None:
     assert not needs_agreement("value:/total", "leaf")
     assert not needs_agreement("label:confusion:*→B", "rollup")
     assert not needs_agreement("format", "family")
+    assert needs_agreement("value:rubric", "leaf")
+    assert needs_agreement("value:similar", "leaf")
+    assert not needs_agreement("style:rubric:tone", "leaf")
+
+
+def test_code_is_specific_by_what_happened_but_not_by_being_wrong() -> None:
+    for name in ("timeout", "memory", "processes", "network", "forbidden_write", "NameError"):
+        assert not needs_agreement(f"value:code:{name}", "leaf")
+    assert needs_agreement("value:code:assertion", "leaf")
+    assert needs_agreement("value:code:*", "rollup")
+    assert find_answer("value:code:timeout", "a") == find_answer("value:code:timeout", "b")
+    assert find_answer("value:code:assertion", "a") != find_answer("value:code:assertion", "b")
 
 
 def test_wrong_answers() -> None:

@@ -157,6 +157,8 @@ def test_records_keep_to_the_schema():
         answered_at="2026-01-01T00:00:00Z",
         attempts=2,
         turns=2,
+        serving_cost_usd=0.1,
+        serving_attempts=1,
         request_hash="0" * 64,
         tied_to_prompt=False,
         schema_enforced="unverified",

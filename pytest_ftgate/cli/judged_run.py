@@ -1,0 +1,159 @@
+"""The run that judging again makes: its folder, its reports, and what the terminal shows of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pytest_ftgate.cli.check import PARTS_NOTE
+from pytest_ftgate.errors import SettingsError
+from pytest_ftgate.glue.outcome import judge_item
+from pytest_ftgate.model.evalset import AS_IS, CANDIDATE
+from pytest_ftgate.model.trial import Plan, PlannedItem
+from pytest_ftgate.registry import Registries
+from pytest_ftgate.rejudge import Rejudged
+from pytest_ftgate.reports.hostile_text import defuse_commands, show_text
+from pytest_ftgate.reports.report import build_report
+from pytest_ftgate.reports.terminal import render_evalset
+from pytest_ftgate.storage.records import write_records
+from pytest_ftgate.storage.redaction import Redactor
+from pytest_ftgate.storage.run_folder import RunFolder
+
+RECORDS, REPORT = "records.jsonl", "report.json"
+TOGETHER = "together"
+"""A report's `distribution` where one process saw whole evalsets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRun:
+    """The new run: its report, its folder, and the `must_pass` cases and grader errors that fail a build."""
+
+    report: Mapping[str, Any]
+    folder: Path
+    failures: tuple[str, ...]
+
+    @property
+    def is_green(self) -> bool:
+        """Whether `pytest --ftgate` would have passed: every gate, every `must_pass` case."""
+        gates = [gate for entry in self.report["evalsets"] for gate in entry["gates"]]
+        is_incomplete = any(e["verdict"]["decision"] == "incomplete" for e in self.report["evalsets"])
+        return not self.failures and not is_incomplete and not any(g["outcome"] == "failed" for g in gates)
+
+
+def check_reports(reports: Sequence[tuple[str, Path]], registries: Registries) -> None:
+    """Refuse an unknown kind of report before anything is judged. Raises SettingsError."""
+    for kind, _ in reports:
+        if kind not in registries.reporters:
+            known = ", ".join(registries.reporters.names())
+            raise SettingsError(f"--report: {kind!r} is no kind of report. Known: {known}. ({PARTS_NOTE})")
+
+
+def write_run(
+    directory: Path,
+    header: dict[str, Any],
+    judged: Sequence[Rejudged],
+    reports: Sequence[tuple[str, Path]],
+    registries: Registries,
+) -> JudgedRun:
+    """Write a new run folder under `directory`, and the reports asked for. Raises FtgateError."""
+    folder = RunFolder.create(directory)
+    redactor = Redactor(os.environ)
+    entries = [(each.plan, each.summary, each.judgement) for each in judged]
+    report = redactor.redact_json(build_report({"run": folder.path.name, **header}, entries))
+    records = folder.path / RECORDS
+    write_records(records, [record for each in judged for record in each.records], redact=redactor)
+    folder.write_json(REPORT, report)
+    folder.mark_latest()
+    for kind, path in reports:
+        registries.reporters.get(kind).write(report, records, path)
+    failures = [redactor.redact(line) for each in judged for line in _find_failures(each)]
+    return JudgedRun(report=report, folder=folder.path, failures=tuple(failures))
+
+
+def make_header(
+    given: Mapping[str, Any],
+    judged: Sequence[Rejudged],
+    *,
+    judged_from: str,
+    started: datetime,
+    changed: Mapping[str, Any],
+) -> dict[str, Any]:
+    """A report's header: the settings of the run that was judged again (`given` is its header), `changed`."""
+    from pytest_ftgate.glue.output import git_state, versions
+
+    plans = [each.plan.evalset for each in judged]
+    models = [each.summary.resolved_models for each in judged]
+    return {
+        "started_at": started.isoformat(timespec="seconds"),
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": "judge",
+        "judged_from": judged_from,
+        "settings": {**given.get("settings", {}), **changed},
+        "versions": versions(),
+        "git": git_state(str(Path.cwd())),
+        "models": {
+            evalset.name: {role: list(names) for role, names in found.items()}
+            for evalset, found in zip(plans, models, strict=True)
+        },
+        "evalsets": {evalset.name: evalset.digest for evalset in plans},
+        "tied_to_prompt": all(each.summary.tied_to_prompt for each in judged),
+        "distribution": given.get("distribution", TOGETHER),
+    }
+
+
+def _find_failures(judged: Rejudged) -> list[str]:
+    """Items that fail a build by themselves: broken `must_pass` cases, crashed graders."""
+    cases = {case.id: case for case in judged.plan.evalset.cases}
+    gates = [gate for gate in judged.plan.evalset.gates if gate.name != "complete"]
+    gated = {(gate.arm, gate.role) for gate in gates} or {(AS_IS, CANDIDATE)}
+    lines = []
+    for item, result in judged.items:
+        is_gated = (item.arm, item.role) in gated
+        status, reason = judge_item(cases[item.case], result.records, is_gated=is_gated)
+        if status in ("failed", "error"):
+            lines.append(f"{status.upper()} {_name_item(judged.plan, item)} - {reason}")
+    return lines
+
+
+def _name_item(plan: Plan, item: PlannedItem) -> str:
+    role = f"[{item.role}]" if len(plan.roles) > 1 else ""
+    return f"{plan.evalset.path}::{item.arm}::{item.case}{role}"
+
+
+def show_run(judged: JudgedRun, *, as_json: bool, verbosity: int) -> None:
+    """Print the section of each evalset, then what failed, then the gates."""
+    if as_json:
+        print(json.dumps(judged.report, indent=2))
+        return
+    for entry in judged.report["evalsets"]:
+        print("\n".join(render_evalset(entry, width=80, verbosity=verbosity)))
+        print()
+    lines = [*judged.failures, *(line for e in judged.report["evalsets"] for line in _describe_gates(e))]
+    for line in lines:
+        print(defuse_commands(show_text(line)))
+    source = judged.report["header"]["judged_from"]
+    print(f"judged again from run {show_text(source)}; no model was called")
+    print(f"run folder: {os.path.relpath(judged.folder)}")
+
+
+def _describe_gates(entry: Mapping[str, Any]) -> list[str]:
+    names = [gate["name"] for gate in entry["gates"]]
+    lines = []
+    for gate in entry["gates"]:
+        subject = f"[{gate['arm']}-{gate['role']}]" if names.count(gate["name"]) > 1 else ""
+        name = f"{entry['path']}::gate::{gate['name']}{subject}"
+        lines.append(f"{gate['outcome'].upper()} {name} - {gate['reason']}")
+    return lines
+
+
+def parse_report(text: str) -> tuple[str, Path]:
+    """KIND=PATH. Raises SettingsError."""
+    kind, equals, path = text.partition("=")
+    if not (equals and kind and path):
+        raise SettingsError(f"--report: {text!r} is not usable; wanted: KIND=PATH, such as json=report.json")
+    return kind, Path(path)
