@@ -103,6 +103,7 @@ def calibrate(
     asker = Asker(engine, registries)
     recorder = ResponseRecorder(Path(settings.record), redact=redact) if settings.record else None
     found = Calibration()
+    is_priced = True
     try:
         asker.add(plan)
         trials = [_make_trial(answer.case) for answer in answers]
@@ -113,7 +114,11 @@ def calibrate(
             found.add(answer, record)
             if record.serving_cost_usd is not None:
                 found.cost_usd = (found.cost_usd or 0.0) + record.serving_cost_usd
+            elif record.serving_attempts:
+                is_priced = False
         found.requests_sent = engine.requests_sent
+        if not is_priced:
+            found.cost_usd = None
     finally:
         engine.close()
         asker.close()

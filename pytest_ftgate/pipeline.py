@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_ftgate.decision.completeness import is_arm_incomplete
 from pytest_ftgate.decision.feasibility import infeasible_gates
 from pytest_ftgate.decision.questions import decide
+from pytest_ftgate.decision.shards import leave_to_merge
 from pytest_ftgate.decision.situation import is_proven_at_bar as is_arm_proven
 from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.grading.faults import find_faults as find_grading_faults
 from pytest_ftgate.loading.evalset_file import load_evalset
 from pytest_ftgate.loading.lines import add_lines
-from pytest_ftgate.model.evalset import Evalset, Location
+from pytest_ftgate.model.evalset import CANDIDATE, Evalset, Location
 from pytest_ftgate.model.record import Record
-from pytest_ftgate.model.run import RunFacts
+from pytest_ftgate.model.response import STOP_SIGNATURES
+from pytest_ftgate.model.run import Looks, RunFacts
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.summary import Finding, Summary
 from pytest_ftgate.model.trial import Plan
@@ -28,19 +33,40 @@ from pytest_ftgate.statistics.breakdowns import explain_errors
 from pytest_ftgate.statistics.judges import explain_judges
 from pytest_ftgate.statistics.pattern_statistics import PATTERN_STATISTICS
 from pytest_ftgate.statistics.summarise import summarise
+from pytest_ftgate.statistics.tallies import set_aside
 
 Decide = Callable[[Summary], Judgement | None]
 
 
-def load_plan(path: Path, settings: Settings, registries: Registries) -> Plan:
-    """The plan of the evalset at `path`. Raises EvalsetError with all problems found."""
-    evalset = load_evalset(
-        path, Path(settings.rootdir), registries, allow_outside=settings.allow_outside_files
-    )
+def load_plan(path: Path, settings: Settings, registries: Registries, *, cache: Path | None = None) -> Plan:
+    """The plan of the evalset at `path`. Raises EvalsetError with all problems found.
+
+    `cache`: where large evalsets are kept as read.
+    """
+    with _paused_collector():
+        evalset = load_evalset(
+            path,
+            Path(settings.rootdir),
+            registries,
+            allow_outside=settings.allow_outside_files,
+            cache=cache,
+        )
+        try:
+            return _plan(evalset, settings, registries)
+        except EvalsetError as error:
+            raise add_lines(error, path) from None
+
+
+@contextmanager
+def _paused_collector() -> Iterator[None]:
+    """Nothing that a plan is made of becomes garbage, and looking for it takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
-        return _plan(evalset, settings, registries)
-    except EvalsetError as error:
-        raise add_lines(error, path) from None
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _plan(evalset: Evalset, settings: Settings, registries: Registries) -> Plan:
@@ -68,6 +94,7 @@ def summarise_run(
 ) -> Summary:
     """All numbers of an evalset, patterns included."""
     summary = summarise(plan, records, facts)
+    records = set_aside(records, facts.looks)
     patterns = find_patterns(plan, records, summary, PATTERN_STATISTICS)
     return replace(
         summary,
@@ -92,10 +119,14 @@ def judge(
 ) -> tuple[Summary, Judgement]:
     """From records to the verdict and the gates.
 
-    `override` may decide in place of the built-in rules; None from it lets them decide.
+    `override` may decide in place of the built-in rules; None from it lets them decide. Of a shard nothing
+    is decided.
     """
     ordered = sort_records(plan, records)
+    facts = replace(facts, stop=facts.stop or find_stop(ordered, facts.missing))
     summary = summarise_run(plan, ordered, facts, find_faults(plan, registries))
+    if plan.shard is not None:
+        return summary, leave_to_merge(plan.evalset, plan.shard)
     judgement = override(summary) if override else None
     if judgement is None:
         judgement = decide(
@@ -109,6 +140,16 @@ def judge(
     return summary, judgement
 
 
+def find_stop(records: Sequence[Record], missing: int) -> str | None:
+    """Why trials were not asked: a cap was reached, or their model was given up. None: all were asked."""
+    left = [record for record in records if record.signature in STOP_SIGNATURES]
+    if not left:
+        return None
+    due = len(records) + missing
+    why = (left[0].error or left[0].signature or "").removeprefix("not asked: ")
+    return f"{why}: {due - missing - len(left):,} of {due:,} trials asked"
+
+
 def sort_records(plan: Plan, records: Sequence[Record]) -> list[Record]:
     """Records in plan order, whatever order the answers came in."""
     place: Mapping[object, int] = {
@@ -117,7 +158,21 @@ def sort_records(plan: Plan, records: Sequence[Record]) -> list[Record]:
     return sorted(records, key=lambda record: place[record.key])
 
 
-def is_proven_at_bar(plan: Plan, records: Sequence[Record], arm: str) -> bool:
-    """Whether that arm of the candidate settles the ladder: the same test as the verdict's."""
-    summary = summarise(plan, records, RunFacts()).arm(arm)
-    return summary is not None and is_arm_proven(summary, plan.evalset.bar)
+def is_proven_at_bar(
+    plan: Plan,
+    records: Sequence[Record],
+    arm: str,
+    looks: Looks | None = None,
+    *,
+    must_be_answered: bool = False,
+) -> bool:
+    """Whether that arm of the candidate settles the ladder: the same test as the verdict's.
+
+    `records` are those of the arm so far; with `looks` it is looked at before its end, or could have been.
+    `must_be_answered`: not on records that would leave the run incomplete.
+    """
+    facts = RunFacts(looks={} if looks is None else {(arm, CANDIDATE): looks})
+    summary = summarise(plan, records, facts).arm(arm)
+    if summary is None or (must_be_answered and is_arm_incomplete(summary)):
+        return False
+    return is_arm_proven(summary, plan.evalset.bar)

@@ -6,24 +6,25 @@ which repeats are identical) depend on answers alone, never on timing, so any tw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_ftgate.execution.engine import Engine
 from pytest_ftgate.execution.recorded_provider import ResponseRecorder
 from pytest_ftgate.grading.apply import judge_trial
-from pytest_ftgate.model.evalset import Case
+from pytest_ftgate.looks import climbs, plan_looks
+from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Case
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import Answer, Failure, Response, SchemaEnforced
+from pytest_ftgate.model.run import Looks
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedItem, Trial, TrialKey
-from pytest_ftgate.pipeline import is_proven_at_bar
 from pytest_ftgate.planning.probe import Probe, build_probe
 from pytest_ftgate.registry import Registries
+from pytest_ftgate.rungs import IDENTICAL_CASES, Rung
 from pytest_ftgate.serving import Asker, price_answer
 
-IDENTICAL_CASES = 20
-"""Cases whose first two responses must be identical before later repeats are dropped (STATISTICS 3.6)."""
+__all__ = ("IDENTICAL_CASES", "PROBE_CASE", "UNSUPPORTED", "ItemResult", "Runner", "is_gated")
 
 PROBE_CASE = "ftgate-probe"
 
@@ -37,28 +38,19 @@ UNSUPPORTED = Failure(
 class ItemResult:
     """What an item came to. `dropped`: trials left out because repeats are identical.
 
-    `not_needed`: why the item's arm did not have to run; there are no records then. `unsupported`: it
-    could not, for the vendor refuses its response format.
+    `not_needed`: why the item did not have to run; there are no records then. `unsupported`: its arm could
+    not, for the vendor refuses its response format. `looks` > 0: its arm could be stopped at that many
+    looks, the end included. `stopped_at`: the look at which it was, before this item; `left_out`: trials
+    of the item that were not run for that reason.
     """
 
     records: tuple[Record, ...] = ()
     dropped: int = 0
     not_needed: str | None = None
     unsupported: bool = False
-
-
-@dataclass(slots=True)
-class Rung:
-    """One arm × role of an evalset while it runs. `few`: only the first two repeats are asked so far."""
-
-    arm: str
-    role: str
-    items: list[PlannedItem]
-    enforced: SchemaEnforced | None = None
-    repeats_kept: int | None = None
-    few: bool = False
-    records: list[Record] = field(default_factory=list)
-    finished: int = 0
+    looks: int = 0
+    stopped_at: int | None = None
+    left_out: int = 0
 
 
 @dataclass(slots=True)
@@ -99,14 +91,40 @@ class Runner:
         self._answers: dict[TrialKey, Answer] = {}
         self._probes: dict[tuple[str, str], SchemaEnforced] = {}
 
-    def add(self, plan: Plan, items: Sequence[PlannedItem], *, together: bool) -> None:
-        """Take the selected items of a plan, in the order in which they will be finished."""
-        cases = {case.id: case for case in plan.evalset.cases}
-        climbs = together and len(items) == len(plan.items) and plan.evalset.decision.enabled
-        run = EvalsetRun(plan=plan, together=together, climbs=climbs, cases=cases)
+    def add(
+        self,
+        plan: Plan,
+        items: Sequence[PlannedItem],
+        *,
+        together: bool,
+        looks: Mapping[tuple[str, str], Looks] | None = None,
+    ) -> None:
+        """Take the selected items of a plan, in the order in which they will be finished.
+
+        `looks`: how the arms were watched by a run whose answers are judged again; none is stopped now.
+        """
+        run = EvalsetRun(
+            plan=plan,
+            together=together,
+            climbs=climbs(plan, len(items), self.settings, together=together),
+            cases={case.id: case for case in plan.evalset.cases},
+        )
+        must_pass = frozenset(case.id for case in plan.evalset.cases if case.must_pass)
+        schedules = plan_looks(plan, len(items), self.settings, together=together) if looks is None else {}
         for item in items:
-            rung = run.rungs.setdefault((item.arm, item.role), Rung(arm=item.arm, role=item.role, items=[]))
-            rung.items.append(item)
+            key = item.arm, item.role
+            if key not in run.rungs:
+                run.rungs[key] = Rung(
+                    plan=plan,
+                    arm=item.arm,
+                    role=item.role,
+                    climbs=run.climbs,
+                    drops=not self.settings.exhaustive and plan.shard is None,
+                    schedule=schedules.get(item.arm),
+                    must_run=must_pass if is_gated(plan, *key) else frozenset(),
+                    looks=(looks or {}).get(key),
+                )
+            run.rungs[key].items.append(item)
         self.runs[plan.evalset.name] = run
         self._asker.add(plan)
 
@@ -125,12 +143,17 @@ class Runner:
         rung = run.rungs[item.arm, item.role]
         if rung.enforced == "unsupported":
             return self._leave_out(item)
-        self._settle_repeats(rung)
-        kept = self._kept_trials(rung, item)
+        rung.settle_repeats(self.engine.submit, self._answer)
+        kept = rung.keep_trials(item)
+        looks = rung.schedule.looks if rung.schedule else 0
+        stopped_at = rung.looks.look if rung.looks and rung.is_stopped and looks else None
+        result = ItemResult(dropped=len(item.trials) - len(kept), looks=looks, stopped_at=stopped_at)
+        if stopped_at is not None and item.case not in rung.must_run:
+            rung.book(item.case, (), self.engine.submit)
+            return replace(result, not_needed=f"not needed: {rung.why_proven}", left_out=len(kept))
         records = tuple(self._judge(run, rung, trial) for trial in kept)
-        rung.records += [_slim(record) for record in records] if run.climbs else []
-        rung.finished += 1
-        return ItemResult(records=records, dropped=len(item.trials) - len(kept))
+        rung.book(item.case, records, self.engine.submit)
+        return replace(result, records=records)
 
     def prefetch(self, item: PlannedItem) -> None:
         """Ask for one item, where other processes finish parts of its evalset."""
@@ -153,7 +176,7 @@ class Runner:
             if rung.arm == arm:
                 rung.enforced = self._probe_schema(rung)
                 if run.together and rung.enforced != "unsupported":
-                    self._submit(run, rung)
+                    rung.open(self.engine.submit)
 
     def _why_not_needed(self, run: EvalsetRun, arm: str) -> str | None:
         gated = {gate.arm for gate in run.plan.evalset.gates}
@@ -162,49 +185,11 @@ class Runner:
         for rung in run.rungs.values():
             if rung.arm == arm:
                 return None
-            done = rung.role == "candidate" and rung.finished == len(rung.items)
-            if done and is_proven_at_bar(run.plan, rung.records, rung.arm):
-                return f"not needed: {rung.arm} is proven at the bar"
+            if rung.role == CANDIDATE and rung.is_proven:
+                return f"not needed: {rung.why_proven}"
         return None
 
     # -- what is asked ------------------------------------------------------------------------
-
-    def _submit(self, run: EvalsetRun, rung: Rung) -> None:
-        first = rung.items[0].trials[0]
-        rung.few = (
-            run.plan.repeats > 2
-            and first.request.params.get("temperature") == 0
-            and len(rung.items) >= IDENTICAL_CASES
-        )
-        if not rung.few:
-            self.engine.submit(_trials(rung.items))
-            return
-        block, rest = rung.items[:IDENTICAL_CASES], rung.items[IDENTICAL_CASES:]
-        self.engine.submit(trial for item in block for trial in item.trials[:2])
-        self.engine.submit(item.trials[0] for item in rest)
-
-    def _settle_repeats(self, rung: Rung) -> None:
-        """Drop the later repeats where the first 20 cases gave the same answer twice; else ask them."""
-        if not rung.few:
-            return
-        rung.few = False
-        pairs = [
-            (self._answer(item.trials[0]), self._answer(item.trials[1]))
-            for item in rung.items[:IDENTICAL_CASES]
-        ]
-        if all(_is_same(first, second) for first, second in pairs):
-            rung.repeats_kept = 1
-            return
-        block, rest = rung.items[:IDENTICAL_CASES], rung.items[IDENTICAL_CASES:]
-        self.engine.submit(trial for item in block for trial in item.trials[2:])
-        self.engine.submit(trial for item in rest for trial in item.trials[1:])
-
-    def _kept_trials(self, rung: Rung, item: PlannedItem) -> Sequence[Trial]:
-        if rung.repeats_kept is None:
-            return item.trials
-        # The cases that showed it were asked twice; their second answer is paid for and kept.
-        in_block = any(item is seen for seen in rung.items[:IDENTICAL_CASES])
-        return item.trials[: 2 if in_block else rung.repeats_kept]
 
     def _probe_schema(self, rung: Rung) -> SchemaEnforced | None:
         trial = rung.items[0].trials[0]
@@ -271,22 +256,12 @@ class Runner:
         return replace(record, signature=signature) if signature else record
 
 
-def _trials(items: Iterable[PlannedItem]) -> Iterator[Trial]:
-    return (trial for item in items for trial in item.trials)
-
-
-def _is_same(first: Answer, second: Answer) -> bool:
-    if not (isinstance(first, Response) and isinstance(second, Response)):
-        return False
-    return first.text == second.text and [(c.name, c.arguments) for c in first.tool_calls] == [
-        (c.name, c.arguments) for c in second.tool_calls
-    ]
-
-
 def _is_unsupported(answer: Answer) -> bool:
     return isinstance(answer, Failure) and answer.signature == UNSUPPORTED.signature
 
 
-def _slim(record: Record) -> Record:
-    # The ladder needs outcomes only; answers of a large evalset must not pile up in memory.
-    return replace(record, output=None, tool_calls=(), grades=())
+def is_gated(plan: Plan, arm: str, role: str) -> bool:
+    """Whether a gate other than `complete` reads this arm and role; without any, `as_is` counts."""
+    gates = [gate for gate in plan.evalset.gates if gate.name != "complete"]
+    read = {(gate.arm, gate.role) for gate in gates} or {(AS_IS, CANDIDATE)}
+    return (arm, role) in read

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pytest_ftgate.execution.engine import Engine
+from pytest_ftgate.execution.prices import price_response
 from pytest_ftgate.grading.apply import asks
 from pytest_ftgate.grading.asking import list_questions
 from pytest_ftgate.model.evalset import EMBEDDER, Case, ModelSpec
@@ -156,8 +157,4 @@ class Asker:
 def price_answer(answer: Answer, model: ModelSpec | None) -> Answer:
     """The answer with the price that the evalset states for its model, which goes before any other."""
     price = model.price if model is not None else None
-    if not isinstance(answer, Response) or price is None or answer.usage is None:
-        return answer
-    usage = answer.usage
-    cost = usage.prompt_tokens * price.input_usd_per_m + usage.completion_tokens * price.output_usd_per_m
-    return replace(answer, cost_usd=cost / 1e6)
+    return price_response(answer, price) if isinstance(answer, Response) else answer

@@ -10,13 +10,16 @@ from typing import Any
 
 from pytest_ftgate.errors import ProviderError
 from pytest_ftgate.execution.endpoints import endpoint_of
-from pytest_ftgate.execution.recorded_provider import RecordedProvider
+from pytest_ftgate.execution.recorded_provider import OTHER_TURNS, FollowUp, RecordedProvider, has_other_turns
 from pytest_ftgate.execution.recorded_rows import RecordedResponses
 from pytest_ftgate.execution.store import MemoryStore, ResponseStore, SqliteStore, store_key
+from pytest_ftgate.model.evalset import CANDIDATE
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import Answer, Failure, Response
+from pytest_ftgate.model.run import Looks
 from pytest_ftgate.model.settings import Settings
-from pytest_ftgate.model.trial import Request, Trial, is_serving_role
+from pytest_ftgate.model.trial import Plan, Request, Trial, is_serving_role
+from pytest_ftgate.origin import Origin, describe_refusal
 from pytest_ftgate.runner import UNSUPPORTED
 
 _CUT = re.compile(r"\n… \[cut: \d+ characters\]\Z")
@@ -26,13 +29,15 @@ _CUT = re.compile(r"\n… \[cut: \d+ characters\]\Z")
 class StoredEvalset:
     """One evalset of a stored run: its entry of report.json, and its records.
 
-    `digest`: of the files it was made of. `together`: one process saw all of it, so the ladder could stop
-    early. `replies`: files of recorded responses that hold what judges and embedders said.
+    `origin`: what its answers were made by; `digest`: of the files that it was judged by. `together`: one
+    process saw all of it, so the ladder could stop early. `replies`: files of recorded responses that
+    hold what judges and embedders said.
     """
 
     run: str
     entry: Mapping[str, Any]
     records: Sequence[Record]
+    origin: Origin
     digest: str | None = None
     replies: Sequence[str] = ()
     together: bool = True
@@ -42,14 +47,31 @@ class StoredEvalset:
         arms = (a for a in self.entry["arms"] if a["arm"] == name and role in (None, a["role"]))
         return next(arms, {})
 
+    def looks(self, name: str, role: str) -> Looks | None:
+        """How the run looked at an arm × role before all its cases were in; None where it did not."""
+        told = self.arm(name, role).get("looks")
+        return Looks(**{**told, "beyond": tuple(told["beyond"])}) if told else None
+
 
 class StoredAnswers:
-    """A provider: gives each trial the answer of its stored record. It never sends a request."""
+    """A provider: gives each trial the answer of its stored record. It never sends a request.
+
+    `refused`: arms whose response format the vendor refused, see find_refused. `follow_up` gives the further
+    turn that an answer needs now, or None.
+    """
 
     sends_requests = False
 
-    def __init__(self, stored: StoredEvalset, settings: Settings) -> None:
+    def __init__(
+        self,
+        stored: StoredEvalset,
+        settings: Settings,
+        *,
+        refused: frozenset[str] = frozenset(),
+        follow_up: FollowUp | None = None,
+    ) -> None:
         self._stored, self._require_hash = stored, settings.strict
+        self._refused, self._follow_up = refused, follow_up
         self._records = {record.key: record for record in stored.records}
         path = Path(settings.directory) / "responses.sqlite"
         self._recorded = RecordedProvider(RecordedResponses.load(stored.replies)) if stored.replies else None
@@ -78,6 +100,11 @@ class StoredAnswers:
         answer = restore_answer(record)
         if isinstance(answer, Failure):
             raise _unanswered(answer.signature, answer.message)
+        graders_hash = (
+            self._stored.origin.graders_hash(trial.key.case) if trial.max_turns or answer.turns > 1 else None
+        )
+        if has_other_turns(trial, request, answer, graders_hash, self._follow_up):
+            raise _unanswered("infra:stale", OTHER_TURNS)
         return answer
 
     async def _read_reply(self, trial: Trial, request: Request, timeout_s: float) -> Response:
@@ -92,8 +119,11 @@ class StoredAnswers:
         return reply
 
     def _explain_absence(self, trial: Trial) -> ProviderError:
-        if is_unsupported(self._stored.arm(trial.key.arm)):
+        if trial.key.arm in self._refused:
             return _unanswered(UNSUPPORTED.signature, UNSUPPORTED.message)
+        if is_unsupported(self._stored.arm(trial.key.arm)):
+            what = "what the vendor refused was another request than is planned now"
+            return _unanswered("infra:stale", f"run {self._stored.origin.run}: {what}")
         return _unanswered("infra:not_recorded", f"run {self._stored.run} has no answer to this trial")
 
     async def close(self) -> None:
@@ -126,6 +156,17 @@ def restore_answer(record: Record) -> Answer:
         turns=record.turns,
         schema_enforced=record.schema_enforced,
         tied_to_prompt=record.tied_to_prompt,
+    )
+
+
+def find_refused(plan: Plan, stored: StoredEvalset) -> frozenset[str]:
+    """Arms of the plan that ask for what the vendor refused when the run asked it."""
+    refused = stored.origin.refused
+    first = {item.arm: item for item in reversed(plan.items) if item.role == CANDIDATE}
+    return frozenset(
+        arm
+        for arm, item in first.items()
+        if is_unsupported(stored.arm(arm)) and refused.get(arm) == describe_refusal(plan, item)
     )
 
 

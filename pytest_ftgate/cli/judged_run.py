@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_ftgate.cli.check import PARTS_NOTE
-from pytest_ftgate.errors import SettingsError
+from pytest_ftgate.errors import FtgateError, SettingsError
 from pytest_ftgate.glue.outcome import judge_item
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE
 from pytest_ftgate.model.trial import Plan, PlannedItem
+from pytest_ftgate.origin import KEY, encode_origin, trace_origin
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.rejudge import Rejudged
 from pytest_ftgate.reports.hostile_text import defuse_commands, show_text
@@ -25,17 +28,22 @@ from pytest_ftgate.storage.redaction import Redactor
 from pytest_ftgate.storage.run_folder import RunFolder
 
 RECORDS, REPORT = "records.jsonl", "report.json"
+WIDTH = 80
 TOGETHER = "together"
 """A report's `distribution` where one process saw whole evalsets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedRun:
-    """The new run: its report, its folder, and the `must_pass` cases and grader errors that fail a build."""
+    """The new run: its report, its folder, and the `must_pass` cases and grader errors that fail a build.
+
+    `notes`: what of a run under pytest does not hold here.
+    """
 
     report: Mapping[str, Any]
     folder: Path
     failures: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def is_green(self) -> bool:
@@ -64,13 +72,20 @@ def write_run(
     folder = RunFolder.create(directory)
     redactor = Redactor(os.environ)
     entries = [(each.plan, each.summary, each.judgement) for each in judged]
-    report = redactor.redact_json(build_report({"run": folder.path.name, **header}, entries))
+    run = folder.path.name
+    origins = {e.plan.evalset.name: e.origin or trace_origin(run, e.plan, e.summary) for e in judged}
+    told = {KEY: {name: encode_origin(origin) for name, origin in origins.items()}}
+    report = redactor.redact_json(build_report({"run": run, **header, **told}, entries))
     records = folder.path / RECORDS
     write_records(records, [record for each in judged for record in each.records], redact=redactor)
     folder.write_json(REPORT, report)
     folder.mark_latest()
     for kind, path in reports:
-        registries.reporters.get(kind).write(report, records, path)
+        try:
+            registries.reporters.get(kind).write(report, records, path)
+        except Exception as error:  # noqa: BLE001 - reporters are other people's code
+            said = str(error) if isinstance(error, FtgateError) else f"{type(error).__name__}: {error}"
+            raise SettingsError(f"--report {kind}={path} was not written: {said}") from None
     failures = [redactor.redact(line) for each in judged for line in _find_failures(each)]
     return JudgedRun(report=report, folder=folder.path, failures=tuple(failures))
 
@@ -79,11 +94,14 @@ def make_header(
     given: Mapping[str, Any],
     judged: Sequence[Rejudged],
     *,
-    judged_from: str,
+    origin: Mapping[str, Any],
     started: datetime,
     changed: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """A report's header: the settings of the run that was judged again (`given` is its header), `changed`."""
+    """A report's header: the settings of the run it came from (`given` is its header), `changed`.
+
+    `origin`: what was done (`source`), and to which runs.
+    """
     from pytest_ftgate.glue.output import git_state, versions
 
     plans = [each.plan.evalset for each in judged]
@@ -91,8 +109,7 @@ def make_header(
     return {
         "started_at": started.isoformat(timespec="seconds"),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source": "judge",
-        "judged_from": judged_from,
+        **origin,
         "settings": {**given.get("settings", {}), **changed},
         "versions": versions(),
         "git": git_state(str(Path.cwd())),
@@ -127,18 +144,33 @@ def _name_item(plan: Plan, item: PlannedItem) -> str:
 
 def show_run(judged: JudgedRun, *, as_json: bool, verbosity: int) -> None:
     """Print the section of each evalset, then what failed, then the gates."""
+    for note in judged.notes:
+        print(f"note: {show_text(note)}", file=sys.stderr)
     if as_json:
         print(json.dumps(judged.report, indent=2))
         return
     for entry in judged.report["evalsets"]:
-        print("\n".join(render_evalset(entry, width=80, verbosity=verbosity)))
+        print("\n".join(render_evalset(entry, width=WIDTH, verbosity=verbosity)))
         print()
     lines = [*judged.failures, *(line for e in judged.report["evalsets"] for line in _describe_gates(e))]
     for line in lines:
-        print(defuse_commands(show_text(line)))
-    source = judged.report["header"]["judged_from"]
-    print(f"judged again from run {show_text(source)}; no model was called")
+        for part in wrap_line(line):
+            print(defuse_commands(part))
+    print(f"{show_text(_describe_origin(judged.report['header']))}; no model was called")
     print(f"run folder: {os.path.relpath(judged.folder)}")
+
+
+def wrap_line(line: str) -> list[str]:
+    """Wrapped at blanks only: a name can be copied, and no escape of a hostile text is cut in two."""
+    return textwrap.wrap(
+        show_text(line), WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+    )
+
+
+def _describe_origin(header: Mapping[str, Any]) -> str:
+    if header["source"] == "merge":
+        return f"merged from {len(header['merged_from'])} shards"
+    return f"judged again from run {header['judged_from']}"
 
 
 def _describe_gates(entry: Mapping[str, Any]) -> list[str]:

@@ -52,6 +52,8 @@ def read_labelled(path: Path, keys: Keys) -> tuple[list[LabelledAnswer], int]:
                 answers.append(_read_answer(row, keys, label, place, f"row-{number}"))
         except ValueError as error:
             problems.append(f"{place}: {error}")
+    if not columns and not problems:
+        raise SettingsError(f"{path}: is empty; wanted: a row for each answer, with its label")
     seen = ", ".join(columns) or "none"
     for option, key in (("--output-key", keys.output), ("--label-key", keys.label)):
         if key not in columns:
@@ -137,6 +139,9 @@ def _read_csv(lines: Iterable[str], path: Path) -> Iterator[tuple[int, Row]]:
         for cells in rows:
             if header is None:
                 header = [cell.strip() for cell in cells]
+                twice = sorted({name for name in header if header.count(name) > 1})
+                if twice:
+                    raise SettingsError(f"{path}:{rows.line_num}: the header names {twice[0]!r} twice")
             elif any(cells):
                 if len(cells) != len(header):
                     what = f"{len(cells)} cells, but the header names {len(header)} columns"

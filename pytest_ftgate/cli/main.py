@@ -21,6 +21,8 @@ from pytest_ftgate.cli.explain import read_report
 from pytest_ftgate.cli.judge import JudgeOptions, judge_run
 from pytest_ftgate.cli.judged_run import parse_report, show_run
 from pytest_ftgate.cli.labelled_file import Keys
+from pytest_ftgate.cli.merge import MergeOptions, merge_runs
+from pytest_ftgate.cli.store import add_store_arguments, run_store
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.model.settings import Evidence
 from pytest_ftgate.reports.terminal import render_evalset
@@ -46,7 +48,13 @@ def build_parser() -> argparse.ArgumentParser:
         "calibrate", help="how far a judge agrees with people, on answers that people have labelled"
     )
     _add_calibrate_arguments(calibrate)
-    for command in (check, explain, judge, calibrate):
+    merge = commands.add_parser(
+        "merge", help="join the runs of all shards (--ftgate-shard) and decide; calls no model"
+    )
+    _add_merge_arguments(merge)
+    store = commands.add_parser("store", help="what the response store holds; `store prune` empties it")
+    add_store_arguments(store)
+    for command in (check, explain, judge, calibrate, merge, store):
         command.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
 
@@ -73,6 +81,10 @@ def _add_judge_arguments(judge: argparse.ArgumentParser) -> None:
         "--evidence", choices=get_args(Evidence), help="what decides a rate gate (default: as in the run)"
     )
     judge.add_argument("--dir", default=".ftgate", type=Path, help="the folder of runs (default .ftgate)")
+    _add_outside_argument(judge)
+    judge.add_argument(
+        "--code-unsafe", action="store_true", help="run code of answers without the sandbox, as that ini does"
+    )
     judge.add_argument("--out", type=Path, metavar="DIR", help="where the new run goes (default: the same)")
     judge.add_argument(
         "--report", action="append", default=[], metavar="KIND=PATH",
@@ -85,6 +97,30 @@ def _add_judge_arguments(judge: argparse.ArgumentParser) -> None:
     judge.add_argument("-v", "--verbose", action="store_true", help="more patterns, confusion, tags, fields")
 
 
+def _add_outside_argument(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--allow-outside-files", action="store_true",
+        help="read files outside of the rootdir that an evalset names, as the ini of that name does",
+    )  # fmt: skip
+
+
+def _add_merge_arguments(merge: argparse.ArgumentParser) -> None:
+    merge.add_argument(
+        "runs", nargs="+", metavar="RUN",
+        help="a shard's run folder, a run's id, or a folder of artefacts with run folders in it",
+    )  # fmt: skip
+    merge.add_argument("--dir", default=".ftgate", type=Path, help="the folder of runs (default .ftgate)")
+    _add_outside_argument(merge)
+    merge.add_argument(
+        "--out", type=Path, metavar="DIR", help="where the merged run goes (default: the same)"
+    )
+    merge.add_argument(
+        "--report", action="append", default=[], metavar="KIND=PATH",
+        help="write a report: json, markdown or records",
+    )  # fmt: skip
+    merge.add_argument("-v", "--verbose", action="store_true", help="more patterns, confusion, tags, fields")
+
+
 def _add_calibrate_arguments(calibrate: argparse.ArgumentParser) -> None:
     add = calibrate.add_argument
     add("labelled", type=Path, help="a .jsonl or .csv file of answers with people's labels")
@@ -93,6 +129,7 @@ def _add_calibrate_arguments(calibrate: argparse.ArgumentParser) -> None:
     add("--param", action="append", default=[], metavar="NAME=VALUE", help="a param of the judge's model")
     add("--votes", type=int, choices=(1, 3, 5, 7, 9), help="votes an answer (default 3)")
     add("--threshold", type=_share, metavar="X", help="the score that a vote for the answer needs")
+    add("--min-kappa", type=_share, metavar="X", help="exit with 1 where the estimated kappa is below X")
     add("--evalset", type=Path, metavar="FILE", help="take rubric and judge from its llm-rubric grader")
     add("--grader", metavar="NAME", help="which llm-rubric grader of the evalset, by its option `name`")
     for key, default in (
@@ -171,10 +208,26 @@ def _judge(options: argparse.Namespace) -> int:
             out=options.out,
             reports=tuple(parse_report(text) for text in options.report),
             replies=tuple(options.replies),
+            allow_outside_files=options.allow_outside_files,
+            code_unsafe=options.code_unsafe,
         )
     )
     show_run(judged, as_json=options.json, verbosity=int(options.verbose))
     return 0 if judged.is_green else 1
+
+
+def _merge(options: argparse.Namespace) -> int:
+    merged = merge_runs(
+        MergeOptions(
+            runs=tuple(options.runs),
+            directory=options.dir,
+            out=options.out,
+            reports=tuple(parse_report(text) for text in options.report),
+            allow_outside_files=options.allow_outside_files,
+        )
+    )
+    show_run(merged, as_json=options.json, verbosity=int(options.verbose))
+    return 0 if merged.is_green else 1
 
 
 def _calibrate(options: argparse.Namespace) -> int:
@@ -202,6 +255,10 @@ def _calibrate(options: argparse.Namespace) -> int:
         )
     )
     show_calibration(judged, as_json=options.json)
+    kappa = judged.found.kappa.value
+    if options.min_kappa is not None and kappa is not None and kappa < options.min_kappa:
+        print(f"pytest-ftgate: kappa {kappa:.3f} is below the {options.min_kappa:g} wanted", file=sys.stderr)
+        return 1
     return 0 if judged.is_usable else 1
 
 
@@ -210,6 +267,8 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "explain": _explain,
     "judge": _judge,
     "calibrate": _calibrate,
+    "merge": _merge,
+    "store": run_store,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_ftgate.decision.missed_limits import read_call_failures
 from pytest_ftgate.decision.readiness import EXPLAIN
 from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, rank_cost
 from pytest_ftgate.decision.wording import format_count, format_interval, format_percent, to_ascii
@@ -61,7 +62,11 @@ def find_repaired(situation: Situation) -> Verdict | None:
 
 
 def find_broken_call(situation: Situation) -> Verdict | None:
-    """No arm is proven at the bar, but one would be if `call:*` failures were passes."""
+    """No arm is proven at the bar, but one would be if `call:*` failures were passes.
+
+    That holds for limits on latency and cost too: an answer that only missed one is right, and what mends
+    it is the call. They are told apart in words and remedies.
+    """
     if situation.proven_arms:
         return None
     lifted = [
@@ -70,17 +75,18 @@ def find_broken_call(situation: Situation) -> Verdict | None:
     arm = min(lifted, key=lambda a: (a.arm != AS_IS, rank_cost(a)), default=None)
     if arm is None or arm.lenient_test is None:
         return None
+    failures = read_call_failures(situation, arm)
     return situation.answer(
         "fix_call",
-        f"Calls that were cut off or wrongly set stand between arm {to_ascii(arm.arm)} and the bar of "
+        f"{failures.what} stand between arm {to_ascii(arm.arm)} and the bar of "
         f"{format_percent(situation.bar)}: {describe_accuracy(arm)} now, "
-        f"{format_percent(arm.lenient_test.value)} if they counted as passes.",
+        f"{format_percent(arm.lenient_test.value)} if {failures.condition}.",
         recommended_arm=arm.arm,
         p=_correct_p(situation, arm.lenient_test.p_above),
         closest_condition=_margin_text(
-            f"{arm.arm}, call failures as passes", arm.lenient_test.lower_m, situation.bar
+            f"{arm.arm}, if {failures.condition}", arm.lenient_test.lower_m, situation.bar
         ),
-        changes=("mend the call: a higher max_tokens, a shorter prompt, a schema that the vendor enforces",),
+        changes=failures.remedies,
         next_command=EXPLAIN,
     )
 

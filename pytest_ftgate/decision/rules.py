@@ -233,16 +233,20 @@ def evaluate_gates(
     skipped (but not accuracy, and not under `strict`). A partial selection skips all, but `complete`
     still fails where selected trials were not evaluated. A gate that crashes fails.
     """
-    named = [spec for spec in evalset.gates if spec.name == COMPLETE] or [GateSpec(name=COMPLETE)]
-    specs = [*named, *(spec for spec in evalset.gates if spec.name != COMPLETE)]
     results = []
-    for spec in specs:
+    for spec in list_gates(evalset):
         rule = choose_evidence(spec, evidence=evidence, strict=strict, fallback=evidence_default)
         result = _skip_gate(spec, summary, rule, strict)
         if result is None:
             result = _evaluate_gate(spec, summary, registry, rule, baseline)
         results.append(result)
     return tuple(results)
+
+
+def list_gates(evalset: Evalset) -> list[GateSpec]:
+    """The gates of an evalset, `complete` first."""
+    named = [spec for spec in evalset.gates if spec.name == COMPLETE] or [GateSpec(name=COMPLETE)]
+    return [*named, *(spec for spec in evalset.gates if spec.name != COMPLETE)]
 
 
 def _skip_gate(spec: GateSpec, summary: Summary, rule: str, strict: bool) -> GateResult | None:

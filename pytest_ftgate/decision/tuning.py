@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_ftgate.decision.knowledge import MIN_CONTEXT_SHARE
 from pytest_ftgate.decision.leaning import find_leaning
+from pytest_ftgate.decision.missed_limits import describe_missed_limits
 from pytest_ftgate.decision.prompting import describe_accuracy
 from pytest_ftgate.decision.readiness import EXPLAIN, run_command
 from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, is_proven_below
@@ -52,7 +53,8 @@ def find_partial_pattern(situation: Situation) -> Verdict | None:
         "partial_pattern",
         f"{_none_reaches(situation)}; {format_count(len(patterns), 'reproducible pattern')} "
         f"({_pattern_names(situation)}) {verb} only {format_percent(share, 0)} of the failures, less than "
-        f"{format_percent(wanted)}: most failures are something else.{_name_missing(situation)}",
+        f"{format_percent(wanted)}: most failures are something else."
+        f"{describe_missed_limits(situation)}{_name_missing(situation)}",
         missing_arms=situation.missing_arms,
         p=_tuning_p(situation),
         closest_condition=f"share of the failures: {format_percent(share)} against {format_percent(wanted)}",
@@ -77,7 +79,7 @@ def find_no_pattern(situation: Situation) -> Verdict | None:
     return situation.answer(
         "no_pattern",
         f"{_none_reaches(situation)}, and no failure pattern recurs in all of them: a better model, better "
-        f"data or a clearer task, not tuning.{_name_missing(situation)}",
+        f"data or a clearer task, not tuning.{describe_missed_limits(situation)}{_name_missing(situation)}",
         missing_arms=situation.missing_arms,
         closest_condition=_closest_to_flipping(situation),
         changes=(*_run_missing(situation), "a stronger model: --ftgate-use-model MODEL", "checked labels"),

@@ -115,6 +115,7 @@ def host_and_port(address: str) -> str:
     return f"{host_of(address)}:{port}" if port else host_of(address)
 
 
+@lru_cache(maxsize=256)
 def is_loopback(address: str) -> bool:
     """Whether the address is on this machine."""
     host = host_of(address)

@@ -11,10 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 from pytest_ftgate.errors import FtgateError
+from pytest_ftgate.execution.budget import Caps
+from pytest_ftgate.execution.gate import Gate
 from pytest_ftgate.execution.lanes import Lanes
+from pytest_ftgate.execution.prices import Amount
 from pytest_ftgate.execution.quiet import mark_quiet, quiet_threads
 from pytest_ftgate.execution.retry import RetryPolicy
-from pytest_ftgate.execution.sending import FollowUp, Sender
+from pytest_ftgate.execution.sending import FollowUp, PriceOf, Sender
 from pytest_ftgate.execution.store import MemoryStore, ResponseStore
 from pytest_ftgate.model.protocols import Provider
 from pytest_ftgate.model.response import Answer, Failure
@@ -22,6 +25,9 @@ from pytest_ftgate.model.trial import Request, Trial, TrialKey
 
 CLOSE_WAIT_S = 5.0
 """For each of: requests under way to end, providers to close."""
+
+MAX_UNCLAIMED = 2_000
+"""Answers that nobody has waited for yet, before no more are asked for: in memory they would pile up."""
 
 _WAIT_STEP_S = 0.5
 """On Windows a wait without end cannot be interrupted by Ctrl-C."""
@@ -36,7 +42,8 @@ class Engine:
     responses in memory. `follow_up` may give a trial's next request after a response, up to
     `max_turns`. `redact` removes keys from messages. `on_answer` is called on the loop's thread once
     an answer is durable. `refresh` reads nothing that earlier runs stored. `host_limit` gives a
-    model's own limit of requests under way, or None.
+    model's own limit of requests under way, or None. `rpm` and `tpm` are requests and tokens per minute and
+    vendor account, `caps` those of the run. `price_of` gives the price that the evalset states.
     """
 
     def __init__(
@@ -53,8 +60,13 @@ class Engine:
         refresh: bool = False,
         host_limit: Callable[[Request], int | None] | None = None,
         policy: RetryPolicy | None = None,
+        rpm: int | None = None,
+        tpm: int | None = None,
+        caps: Caps | None = None,
+        price_of: PriceOf | None = None,
     ) -> None:
         self._store = MemoryStore() if store is None else store
+        self._gate = Gate(concurrency=concurrency, rpm=rpm, tpm=tpm, caps=caps)
         self._sender = Sender(
             provider_for=provider_for,
             store=self._store,
@@ -62,14 +74,18 @@ class Engine:
             follow_up=follow_up,
             redact=redact,
             refresh=refresh,
+            gate=self._gate,
+            price_of=price_of,
         )
         self.on_answer = on_answer
         self._host_limit = host_limit
-        self._lanes: Lanes[Trial] = Lanes(concurrency, self._lane_of)
+        self._lanes: Lanes[Trial] = Lanes(concurrency, self._lane_of, lambda trial: trial.key.evalset)
         self._lock = threading.Lock()
         self._pending: set[TrialKey] = set()
         self._outcomes: dict[TrialKey, _Outcome] = {}
         self._awaited: dict[TrialKey, threading.Event] = {}
+        self._max_unclaimed = max(MAX_UNCLAIMED, 8 * concurrency)
+        self._is_paused = False
         self._tasks: dict[asyncio.Task[None], Trial] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -85,6 +101,19 @@ class Engine:
     def peak_concurrency(self) -> int:
         """The most requests that were under way at once."""
         return self._sender.traffic.peak
+
+    @property
+    def paid(self) -> Amount:
+        """What vendors reported for the requests of this process, failed trials included."""
+        return self._gate.budget.paid
+
+    @property
+    def transports(self) -> tuple[str, ...]:
+        """How requests went: a line for each vendor whose provider says so (`openai: lean`)."""
+        told = (
+            line for one in list(self._sender.providers.values()) for line in getattr(one, "transports", ())
+        )
+        return tuple(sorted(set(told)))
 
     @property
     def notices(self) -> list[str]:
@@ -131,12 +160,23 @@ class Engine:
                 raise KeyError(f"{key} was not submitted, or its answer was already taken")
             event = None if key in self._outcomes else self._awaited.setdefault(key, threading.Event())
         if event is not None:
+            self._resume()
             _wait_for(event, timeout_s, key)
         with self._lock:
             outcome = self._outcomes.pop(key)
+            is_behind = self._is_paused and len(self._outcomes) < self._max_unclaimed // 2
+        if is_behind:
+            self._resume()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def _resume(self) -> None:
+        with self._lock:
+            was_paused, self._is_paused = self._is_paused, False
+        if was_paused and self._loop is not None and not self._is_closed:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._pump)
 
     def cancel(self) -> None:
         """Give up everything that waits or runs; those trials get a Failure `infra:cancelled`."""
@@ -187,10 +227,16 @@ class Engine:
         self._pump()
 
     def _pump(self) -> None:
-        while (trial := self._lanes.take()) is not None:
+        while not self._is_too_far_ahead() and (trial := self._lanes.take()) is not None:
             task = asyncio.create_task(self._work(trial))
             self._tasks[task] = trial
             task.add_done_callback(self._finish)
+
+    def _is_too_far_ahead(self) -> bool:
+        with self._lock:
+            # Never while somebody waits: the answer may be one that has not been asked for.
+            self._is_paused = len(self._outcomes) >= self._max_unclaimed and not self._awaited
+            return self._is_paused
 
     async def _work(self, trial: Trial) -> None:
         outcome: _Outcome

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -12,10 +12,11 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Lane(Generic[T]):
+    model: str
+    turn: str
     limit: int
     waiting: deque[tuple[int, T]] = field(default_factory=deque)
     urgent: deque[tuple[int, T]] = field(default_factory=deque)
-    busy: int = 0
 
     @property
     def next(self) -> deque[tuple[int, T]]:
@@ -24,45 +25,57 @@ class _Lane(Generic[T]):
 
 
 class Lanes(Generic[T]):
-    """Items wait in lanes, one a model; a full lane does not hold up the others.
+    """Items wait in lanes, one for each model and turn; a full one does not hold up the others.
 
-    `lane_of` gives an item's lane and that lane's own limit (None = only the limit for all).
+    `lane_of` gives an item's model and that model's own limit (None = only the limit for all). `turn_of` says
+    whose it is (an evalset's): where several wait, the one with the fewest items under way goes next.
     """
 
-    def __init__(self, concurrency: int, lane_of: Callable[[T], tuple[str, int | None]]) -> None:
+    def __init__(
+        self,
+        concurrency: int,
+        lane_of: Callable[[T], tuple[str, int | None]],
+        turn_of: Callable[[T], str] = lambda _item: "",
+    ) -> None:
         self.concurrency = max(1, concurrency)
-        self._lane_of = lane_of
-        self._lanes: dict[str, _Lane[T]] = {}
+        self._lane_of, self._turn_of = lane_of, turn_of
+        self._lanes: dict[tuple[str, str], _Lane[T]] = {}
+        self._busy_models: Counter[str] = Counter()
+        self._busy_turns: Counter[str] = Counter()
         self._arrivals = 0
         self._busy = 0
 
     def add(self, item: T, *, first: bool = False) -> None:
         """Put an item at the end of its lane; `first`: before all that did not come so."""
-        name, limit = self._lane_of(item)
-        lane = self._lanes.get(name)
+        (model, limit), turn = self._lane_of(item), self._turn_of(item)
+        lane = self._lanes.get((model, turn))
         if lane is None:
-            lane = self._lanes[name] = _Lane(limit=max(1, limit or self.concurrency))
+            lane = self._lanes[model, turn] = _Lane(model, turn, max(1, limit or self.concurrency))
         (lane.urgent if first else lane.waiting).append((self._arrivals, item))
         self._arrivals += 1
 
     def take(self) -> T | None:
-        """The item that has waited longest among those that may go, urgent ones first.
+        """The next item: urgent ones first, then of the turn with the fewest under way, then the oldest.
 
         It is busy until `free`.
         """
         if self._busy >= self.concurrency:
             return None
-        ready = [lane for lane in self._lanes.values() if lane.next and lane.busy < lane.limit]
+        ready = [
+            lane for lane in self._lanes.values() if lane.next and self._busy_models[lane.model] < lane.limit
+        ]
         if not ready:
             return None
-        lane = min(ready, key=lambda lane: (not lane.urgent, lane.next[0][0]))
-        lane.busy += 1
+        lane = min(ready, key=lambda lane: (not lane.urgent, self._busy_turns[lane.turn], lane.next[0][0]))
+        self._busy_models[lane.model] += 1
+        self._busy_turns[lane.turn] += 1
         self._busy += 1
         return lane.next.popleft()[1]
 
     def free(self, item: T) -> None:
         """A taken item is finished."""
-        self._lanes[self._lane_of(item)[0]].busy -= 1
+        self._busy_models[self._lane_of(item)[0]] -= 1
+        self._busy_turns[self._turn_of(item)] -= 1
         self._busy -= 1
 
     def drain(self) -> list[T]:

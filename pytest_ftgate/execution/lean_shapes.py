@@ -12,7 +12,8 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from pytest_ftgate.execution.completions import read_completion
 from pytest_ftgate.execution.endpoints import vendor_of
@@ -26,6 +27,9 @@ _OWN_ARGUMENTS = frozenset((
 _FOR_LITELLM = frozenset(("stream", "fake_stream", "max_retries"))
 """Params that litellm keeps among a vendor's and does not send, since answers are read whole."""
 _HOP_HEADERS = frozenset(("host", "connection", "content-length", "accept-encoding", "transfer-encoding"))
+
+if TYPE_CHECKING:
+    import httpx
 
 OPENAI_ANSWER: Mapping[str, Any] = {
     "id": "c-1",
@@ -95,6 +99,7 @@ class Shape:
 
 async def prove_shape(litellm: Any, request: Request, arguments: Mapping[str, Any]) -> Shape:
     """The request's shape. Raises whatever shows that it is not proven; sends nothing."""
+    _refuse_other_ways(request, arguments)
     answer = _ANSWERS.get(vendor_of(request.model), OPENAI_ANSWER)
     sent, completion = await capture(litellm, request, arguments, answer)
     shape = await _adopt(_map_params(litellm, request, arguments), request, sent)
@@ -102,6 +107,20 @@ async def prove_shape(litellm: Any, request: Request, arguments: Mapping[str, An
     if read_completion(mine, request, 0.0) != read_completion(completion, request, 0.0):
         raise ValueError("an answer is read differently")
     return shape
+
+
+def _refuse_other_ways(request: Request, arguments: Mapping[str, Any]) -> None:
+    """Raise ValueError for what litellm would send otherwise than as a chat request: to a client of its own,
+    over the network, whatever client it is given.
+    """
+    from litellm.main import responses_api_bridge_check
+
+    vendor, _, model = request.model.partition("/")
+    known = ("web_search_options", "tools", "reasoning_effort", "reasoning_summary", "api_base")
+    given = {name: arguments[name] for name in known if name in arguments}
+    info, _ = responses_api_bridge_check(model=model, custom_llm_provider=vendor, **given)
+    if info.get("mode") == "responses" or "reasoningSummary" in arguments:
+        raise ValueError("litellm asks this model by the Responses API")
 
 
 def _map_params(litellm: Any, request: Request, arguments: Mapping[str, Any]) -> Shape:
@@ -139,7 +158,7 @@ async def _adopt(shape: Shape, request: Request, sent: Sent) -> Shape:
 
 async def build_body(shape: Shape, request: Request) -> bytes:
     """The body that litellm would send."""
-    params = copy.deepcopy(dict(shape.params))
+    params = copy.deepcopy(dict(shape.params)) if shape.params else {}
     params.pop("json_mode", None)
     build = _build_gemini if shape.vendor == "gemini" else _build_chat
     body = await build(shape, copy_messages(request), params)
@@ -183,15 +202,13 @@ def read_answer(litellm: Any, shape: Shape, request: Request, body: bytes, conte
 
     Raises anything for what is no completion.
     """
-    import httpx
-
     # Azure's config leaves answers to the openai package; they are OpenAI's own form.
     config = litellm.OpenAIGPTConfig() if shape.vendor == "azure" else shape.config
     params = dict(shape.params)
     json_mode = params.pop("json_mode", False)
     completion = config.transform_response(
         model=shape.model,
-        raw_response=httpx.Response(200, content=content, request=httpx.Request("POST", shape.url)),
+        raw_response=_as_response(shape.url, content),
         model_response=litellm.ModelResponse(),
         logging_obj=_SilentLog(),
         api_key="",
@@ -206,8 +223,24 @@ def read_answer(litellm: Any, shape: Shape, request: Request, body: bytes, conte
     return completion
 
 
+def _as_response(url: str, content: bytes) -> httpx.Response:
+    import httpx
+
+    return httpx.Response(200, content=content, request=_posted_to(url))
+
+
+@cache
+def _posted_to(url: str) -> httpx.Request:
+    """To take an address to pieces costs httpx more than all the rest of a response."""
+    import httpx
+
+    return httpx.Request("POST", url)
+
+
 def _measure_cost(litellm: Any, shape: Shape, completion: Any) -> float | None:
     """USD by litellm's price map; None for a model that it does not know."""
+    if not _is_priced(litellm, shape.vendor, shape.model):
+        return None
     try:
         if getattr(completion, "service_tier", None) not in (None, "default"):
             # Dearer, but it knows what other tiers cost.
@@ -223,6 +256,16 @@ def _measure_cost(litellm: Any, shape: Shape, completion: Any) -> float | None:
         return float(cost)
     except Exception:  # noqa: BLE001 - litellm raises for every model that its price map does not know
         return None
+
+
+@cache
+def _is_priced(litellm: Any, vendor: str, model: str) -> bool:
+    """Whether litellm's price map has the model: to look for it in vain costs a third of a request."""
+    try:
+        litellm.get_model_info(model=model, custom_llm_provider=vendor)
+    except Exception:  # noqa: BLE001 - litellm raises a bare one for a model that is not in its map
+        return False
+    return True
 
 
 class _SilentLog:
@@ -246,4 +289,7 @@ def _dump_spaced(body: Any) -> bytes:
 
 def copy_messages(request: Request) -> list[Any]:
     """The messages, for litellm to rewrite as it likes."""
-    return [copy.deepcopy(dict(message)) for message in request.messages]
+    return [
+        {name: value if isinstance(value, str) else copy.deepcopy(value) for name, value in message.items()}
+        for message in request.messages
+    ]

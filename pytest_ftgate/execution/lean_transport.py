@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ftgate.execution.endpoints import vendor_of
 from pytest_ftgate.execution.lean_shapes import Shape, build_body, prove_shape, read_answer
 from pytest_ftgate.execution.litellm_replay import SDK_VENDORS, run_litellm
+from pytest_ftgate.execution.rate_headers import note_headers
 from pytest_ftgate.model.trial import Request
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ VENDORS = SDK_VENDORS | frozenset(
 MAX_SHAPES = 64
 """Of one model. A proof costs as much as a call: where every case has tools of its own it would not pay."""
 
-_ELSEWHERE = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "SSL_VERIFY", "SSL_CERTIFICATE")
+_ELSEWHERE = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "SSL_VERIFY", "SSL_CERTIFICATE", "SSL_SECURITY_LEVEL",
+              "SSL_ECDH_CURVE")  # fmt: skip
 """Environment that litellm's clients obey and a session of ours would not."""
 
 
@@ -54,12 +56,12 @@ class LeanTransport:
 
     async def find_shape(self, request: Request, arguments: Mapping[str, Any]) -> Shape | None:
         """The proven shape of a request, or None where `acompletion` has to send it."""
-        if vendor_of(request.model) not in VENDORS or not _is_plain(request) or any(map(_is_set, _ELSEWHERE)):
+        if vendor_of(request.model) not in VENDORS or not _is_plain(request):
             return None
         key = _shape_key(request)
         known = self._shapes.get(key)
         if known is None:
-            if self._tried[request.model] >= MAX_SHAPES:
+            if any(map(_is_set, _ELSEWHERE)) or self._tried[request.model] >= MAX_SHAPES:
                 return None
             self._tried[request.model] += 1
             known = self._shapes[key] = asyncio.get_running_loop().create_future()
@@ -68,7 +70,7 @@ class LeanTransport:
                 shape = await self._prove(request, arguments)
             finally:
                 known.set_result(shape)
-        return await asyncio.shield(known)
+        return known.result() if known.done() else await asyncio.shield(known)
 
     async def _prove(self, request: Request, arguments: Mapping[str, Any]) -> Shape | None:
         vendor = vendor_of(request.model)
@@ -96,6 +98,7 @@ class LeanTransport:
             status, headers, content = await asyncio.wait_for(_post(session, shape, body), timeout_s)
         except Exception as error:  # noqa: BLE001 - whatever the client raises, litellm says what it means
             return await run_litellm(self._litellm, request, arguments, _raising(error))
+        note_headers(dict(headers))
         if status == 200:
             with suppress(Exception):
                 return read_answer(self._litellm, shape, request, body, content)

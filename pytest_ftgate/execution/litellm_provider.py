@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import ssl
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,7 @@ from pytest_ftgate.execution.endpoints import (
 from pytest_ftgate.execution.lean_shapes import OPENAI_ANSWER
 from pytest_ftgate.execution.lean_transport import LeanTransport
 from pytest_ftgate.execution.litellm_replay import capture
+from pytest_ftgate.execution.rate_headers import note_headers
 from pytest_ftgate.execution.vendor_errors import key_name, translate_error
 from pytest_ftgate.model.response import Response
 from pytest_ftgate.model.trial import Request, Trial
@@ -146,7 +148,9 @@ class LitellmProvider:
             shape = await self._lean.find_shape(request, arguments)
             if shape is not None:
                 return await self._lean.send(self._session, shape, request, arguments, timeout_s)
-        return await litellm.acompletion(**arguments)
+        completion = await litellm.acompletion(**arguments)
+        note_headers((getattr(completion, "_hidden_params", None) or {}).get("additional_headers") or {})
+        return completion
 
     @property
     def transports(self) -> tuple[str, ...]:
@@ -178,13 +182,29 @@ def _open_session() -> Any:
     """
     import aiohttp
 
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60.0, ttl_dns_cache=300)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60.0, ttl_dns_cache=300, ssl=_certificates())
     is_proxied = os.environ.get("AIOHTTP_TRUST_ENV", "").strip().lower() == "true"
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(_note_sent)
     return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=is_proxied, trace_configs=[trace]
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=is_proxied,
+        trace_configs=[trace],
+        # Each request has the time that the options give it; aiohttp's own five minutes would cut some short.
+        timeout=aiohttp.ClientTimeout(total=None),
     )
+
+
+def _certificates() -> Any:
+    """Whom to trust, as litellm's own clients do: its bundle, or what the environment names."""
+    with suppress(Exception):
+        from litellm.llms.custom_httpx.http_handler import get_ssl_configuration
+
+        found = get_ssl_configuration()
+        if isinstance(found, ssl.SSLContext):
+            return found
+    return True
 
 
 async def _note_sent(*_: object) -> None:

@@ -50,6 +50,11 @@ class LocalProvider:
         self._servers: dict[tuple[str, str], asyncio.Task[_Running]] = {}
         self._starts: dict[tuple[str, str], int] = {}
 
+    @property
+    def transports(self) -> tuple[str, ...]:
+        """How requests to the local server went."""
+        return tuple(line.replace("openai:", "local:", 1) for line in self._client.transports)
+
     async def complete(self, trial: Trial, request: Request, timeout_s: float) -> Response:
         """The model's answer; raises ProviderError. The first requests wait for the server to start."""
         del trial

@@ -14,18 +14,27 @@ from pytest_ftgate.model.trial import Request, Trial, TrialKey, is_serving_role
 
 _PART_SUFFIX = ".part"
 
+OTHER_TURNS = "what was asked in further turns followed from other format graders than there are now"
+
+FollowUp = Callable[[Trial, Request, Response], Request | None]
+
 
 class RecordedProvider:
-    """Gives each trial its recorded row. `require_hash`: rows not tied to a request do not count (strict)."""
+    """Gives each trial its recorded row. `require_hash`: rows not tied to a request do not count (strict).
+
+    `follow_up` gives the further turn that an answer needs now, or None.
+    """
 
     sends_requests = False
 
-    def __init__(self, responses: RecordedResponses, *, require_hash: bool = False) -> None:
-        self._responses, self._require_hash = responses, require_hash
+    def __init__(
+        self, responses: RecordedResponses, *, require_hash: bool = False, follow_up: FollowUp | None = None
+    ) -> None:
+        self._responses, self._require_hash, self._follow_up = responses, require_hash, follow_up
 
     async def complete(self, trial: Trial, request: Request, timeout_s: float) -> Response:
         """The recorded response; raises ProviderError: not_recorded, stale, or what was recorded."""
-        del request, timeout_s
+        del timeout_s
         row = self._responses.find(trial)
         if row is None:
             raise _unanswered("infra:not_recorded", "no recorded row answers this trial")
@@ -39,10 +48,28 @@ class RecordedProvider:
             )
         if isinstance(row.answer, Failure):
             raise ProviderError(row.answer.signature, row.answer.message, retryable=False)
+        if has_other_turns(trial, request, row.answer, row.graders_hash, self._follow_up):
+            raise _unanswered("infra:stale", f"{row.place}: {OTHER_TURNS}")
         return row.answer
 
     async def close(self) -> None:
         """Nothing to close."""
+
+
+def has_other_turns(
+    trial: Trial, request: Request, answer: Response, graders_hash: str | None, follow_up: FollowUp | None
+) -> bool:
+    """Whether the format graders of now would not have led to the turns of this answer.
+
+    `graders_hash` is that of the trial when it was answered; None, where it is not known, is taken for the
+    present one. Of several turns only the last is stored, so under other graders they cannot be told to be
+    the same; an answer that took one turn holds where it needs no further one.
+    """
+    if graders_hash in (None, trial.graders_hash):
+        return False
+    if answer.turns > 1 or follow_up is None:
+        return True
+    return trial.max_turns > 0 and follow_up(trial, request, answer) is not None
 
 
 class ResponseRecorder:
@@ -64,7 +91,7 @@ class ResponseRecorder:
         if trial.source_arm is not None:
             return
         key = _row_key(trial.key)
-        line = self._redact(row_line(key, trial.request_hash, answer))
+        line = self._redact(row_line(key, trial.request_hash, answer, trial.graders_hash))
         try:
             if self._file is None:
                 self._file = _open_part(self._part)

@@ -32,11 +32,15 @@ class RowKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRow:
-    """One line of a file: the answer to a trial. `request_hash` None = not tied to a prompt."""
+    """One line of a file: the answer to a trial. `request_hash` None = not tied to a prompt.
+
+    `graders_hash`: the trial's when it was recorded; None where it had none, or none was written.
+    """
 
     answer: Answer
     request_hash: str | None
     place: str
+    graders_hash: str | None = None
 
 
 class RecordedResponses:
@@ -95,12 +99,14 @@ class RecordedResponses:
         return len(self._rows)
 
 
-def row_line(key: RowKey, request_hash: str, answer: Answer) -> str:
+def row_line(key: RowKey, request_hash: str, answer: Answer, graders_hash: str | None = None) -> str:
     """The line of one answer, without its line end; `request_hash` is always in it."""
     line: dict[str, Json] = {**key._asdict(), "request_hash": request_hash}
     if isinstance(answer, Failure):
         line["error"] = {"signature": answer.signature, "message": answer.message}
         return dump_json(line)
+    if graders_hash is not None:
+        line["graders_hash"] = graders_hash
     body = encode_response(answer)
     line["output"] = body.pop("text")
     for name in ("cached", "attempts", "tied_to_prompt"):
@@ -142,7 +148,12 @@ def _read_row(line: bytes, place: str) -> tuple[RowKey, RecordedRow]:
         read_count(body, "repeat", default=1, minimum=1),
     )
     request_hash = read_text_or_none(body, "request_hash")
-    return key, RecordedRow(answer=_read_answer(body, request_hash), request_hash=request_hash, place=place)
+    return key, RecordedRow(
+        answer=_read_answer(body, request_hash),
+        request_hash=request_hash,
+        place=place,
+        graders_hash=read_text_or_none(body, "graders_hash"),
+    )
 
 
 def _read_answer(body: dict[str, Any], request_hash: str | None) -> Answer:

@@ -11,10 +11,10 @@ from email.utils import parsedate_to_datetime
 from random import Random
 
 from pytest_ftgate.errors import ProviderError
+from pytest_ftgate.execution.limits import PAUSE_CAP_S
 from pytest_ftgate.model.response import Response
 
-RETRY_AFTER_CAP_S = 120.0
-"""A vendor may ask for hours; waiting longer than this would look like a hang."""
+RETRY_AFTER_CAP_S = PAUSE_CAP_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +64,16 @@ async def send_with_retries(
     policy: RetryPolicy,
     random: Random,
     *,
-    before_attempt: Callable[[], None],
+    before_attempt: Callable[[], Awaitable[None]],
 ) -> Response:
     """The response of the first attempt that succeeds; raises the ProviderError of the last one.
 
-    `before_attempt` is called before each try and may raise to give up at once.
+    `before_attempt` is awaited before each try, which it may hold up, and may raise to give up at once.
     """
     attempt = 0
     while True:
         attempt += 1
-        before_attempt()
+        await before_attempt()
         try:
             return await _send_in_time(send, policy.timeout_s)
         except ProviderError as error:

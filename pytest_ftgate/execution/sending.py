@@ -5,42 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import TypeAlias
 
 from pytest_ftgate.errors import FtgateError, ProviderError, StorageError
+from pytest_ftgate.execution.attempts import Attempts, Line, Traffic
 from pytest_ftgate.execution.breaker import Breaker
 from pytest_ftgate.execution.endpoints import base_url_of, endpoint_of
+from pytest_ftgate.execution.gate import Gate
+from pytest_ftgate.execution.prices import Estimator, price_response
 from pytest_ftgate.execution.retry import RetryPolicy, send_with_retries
 from pytest_ftgate.execution.store import ResponseStore, StoreKey, follow_up_key, now_iso, store_key
+from pytest_ftgate.execution.turns import fail_after, sum_turns
+from pytest_ftgate.model.evalset import Price
 from pytest_ftgate.model.protocols import Provider
-from pytest_ftgate.model.response import Answer, Failure, Response, Usage
+from pytest_ftgate.model.response import Answer, Failure, Response
 from pytest_ftgate.model.trial import Request, Trial
 
 MESSAGE_CHARS = 400
 
 FollowUp: TypeAlias = Callable[[Trial, Request, Response], Request | None]
-
-
-@dataclass(slots=True)
-class Traffic:
-    """What went over the network. `peak` is the most requests that were under way at once."""
-
-    requests_sent: int = 0
-    under_way: int = 0
-    peak: int = 0
-
-    def begin(self) -> None:
-        """One more request goes out."""
-        self.requests_sent += 1
-        self.under_way += 1
-        self.peak = max(self.peak, self.under_way)
-
-    def end(self) -> None:
-        """One request is over, whatever became of it."""
-        self.under_way -= 1
+PriceOf: TypeAlias = Callable[[Trial], Price | None]
+"""The price that the evalset states for the model that a trial asks, or None."""
 
 
 class Sender:
@@ -55,6 +43,8 @@ class Sender:
         follow_up: FollowUp | None,
         redact: Callable[[str], str],
         refresh: bool,
+        gate: Gate,
+        price_of: PriceOf | None = None,
         random: Random | None = None,
     ) -> None:
         self.traffic = Traffic()
@@ -65,6 +55,14 @@ class Sender:
         self._since = now_iso()
         self._shared: dict[StoreKey, asyncio.Future[Answer | Exception]] = {}
         self._breaker = Breaker()
+        self._line = Line(
+            gate=gate,
+            breaker=self._breaker,
+            traffic=self.traffic,
+            estimator=Estimator(),
+            timeout_s=policy.timeout_s,
+        )
+        self._price_of: PriceOf = price_of or (lambda _trial: None)
         self._halted: StorageError | None = None
 
     async def answer(self, trial: Trial) -> Answer:
@@ -79,7 +77,8 @@ class Sender:
         while True:
             answer = await self._share(provider, trial, request, key)
             if isinstance(answer, Failure):
-                return replace(answer, attempts=answer.attempts + _count_sent(turns))
+                return fail_after(turns, answer)
+            answer = price_response(answer, self._price_of(trial))
             turns.append(answer)
             further = None
             if self._follow_up is not None and len(turns) <= trial.max_turns:
@@ -90,7 +89,8 @@ class Sender:
 
     async def _read_recorded(self, provider: Provider, trial: Trial) -> Answer:
         try:
-            return await provider.complete(trial, trial.request, self._policy.timeout_s)
+            response = await provider.complete(trial, trial.request, self._policy.timeout_s)
+            return price_response(response, self._price_of(trial))
         except ProviderError as error:
             return self._failure(error, attempts=0, latency_s=None)
 
@@ -138,35 +138,22 @@ class Sender:
 
     async def _send(self, provider: Provider, trial: Trial, request: Request) -> Answer:
         lane = f"{request.model}\n{base_url_of(request) or ''}"
-        attempts = 0
+        tries = Attempts(self._line, provider, trial, request, lane, self._price_of(trial))
         started = time.perf_counter()
-
-        def before_attempt() -> None:
-            nonlocal attempts
-            self._breaker.check(lane)
-            attempts += 1
-
-        async def send() -> Response:
-            self.traffic.begin()
-            try:
-                return await provider.complete(trial, request, self._policy.timeout_s)
-            finally:
-                self.traffic.end()
-
         try:
             await _prepare(provider, request)
             response = await send_with_retries(
-                send, self._policy, self._random, before_attempt=before_attempt
+                tries.send, self._policy, self._random, before_attempt=tries.enter
             )
         except ProviderError as error:
             self._breaker.note_failure(lane, error)
-            return self._failure(error, attempts=attempts, latency_s=time.perf_counter() - started)
+            return self._failure(error, attempts=tries.count, latency_s=time.perf_counter() - started)
         except StorageError:
             raise
         except Exception as error:  # noqa: BLE001 - any other exception is a bug of the provider, said as such
             raise FtgateError(self._redact(_describe_bug(provider, error))) from None
         self._breaker.note_success(lane)
-        return replace(response, attempts=attempts, answered_at=response.answered_at or now_iso())
+        return replace(response, attempts=tries.count, answered_at=response.answered_at or now_iso())
 
     def _failure(self, error: ProviderError, *, attempts: int, latency_s: float | None) -> Failure:
         message = self._redact(str(error))
@@ -194,6 +181,9 @@ def redact_response(response: Response, redact: Callable[[str], str]) -> Respons
     def redact_known(text: str | None) -> str | None:
         return None if text is None else redact(text)
 
+    texts = (response.text, response.finish_reason, response.model, response.system_fingerprint)
+    if not response.tool_calls and all(redact_known(text) == text for text in texts):
+        return response
     return replace(
         response,
         text=redact_known(response.text),
@@ -205,45 +195,6 @@ def redact_response(response: Response, redact: Callable[[str], str]) -> Respons
         model=redact_known(response.model),
         system_fingerprint=redact_known(response.system_fingerprint),
     )
-
-
-def sum_turns(turns: Sequence[Response]) -> Response:
-    """One response for all turns of a trial: the last one's text, everything summed.
-
-    A sum over an unknown number is unknown (None). Attempts are those of the turns that were not
-    cached: a first turn shared with another arm is counted there.
-    """
-    last = turns[-1]
-    if len(turns) == 1:
-        return last
-    usages = [turn.usage for turn in turns if turn.usage is not None]
-    return replace(
-        last,
-        usage=_sum_usage(usages) if len(usages) == len(turns) else None,
-        latency_s=_sum_known([turn.latency_s for turn in turns]),
-        cost_usd=_sum_known([turn.cost_usd for turn in turns]),
-        attempts=_count_sent(turns) or sum(turn.attempts for turn in turns),
-        turns=len(turns),
-        cached=all(turn.cached for turn in turns),
-    )
-
-
-def _count_sent(turns: Sequence[Response]) -> int:
-    return sum(turn.attempts for turn in turns if not turn.cached)
-
-
-def _sum_usage(usages: Sequence[Usage]) -> Usage:
-    return Usage(
-        prompt_tokens=sum(usage.prompt_tokens for usage in usages),
-        completion_tokens=sum(usage.completion_tokens for usage in usages),
-        cached_tokens=sum(usage.cached_tokens for usage in usages),
-        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
-    )
-
-
-def _sum_known(numbers: Sequence[float | None]) -> float | None:
-    known = [number for number in numbers if number is not None]
-    return sum(known) if len(known) == len(numbers) else None
 
 
 def _describe_bug(provider: Provider, error: Exception) -> str:

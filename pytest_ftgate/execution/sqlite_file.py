@@ -67,7 +67,10 @@ class SqliteFile:
         except sqlite3.DatabaseError as error:
             self._set_aside(generation, str(error))
             return None
-        return row[0] if row is not None and isinstance(row[0], str) else None
+        if row is None:
+            return None
+        # What is no text makes no response: the store says so of whatever it cannot read.
+        return row[0] if isinstance(row[0], str) else ""
 
     def write(self, rows: Sequence[Row]) -> None:
         """Keep all rows in one transaction; the newest of a key stays. Raises StorageError.
@@ -148,6 +151,7 @@ class SqliteFile:
         connection = sqlite3.connect(
             self.path, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False
         )
+        connection.text_factory = _read_text
         try:
             _prepare(connection)
         except BaseException:
@@ -215,6 +219,14 @@ def _prepare(connection: sqlite3.Connection) -> None:
             time.sleep(0.05)
         else:
             return
+
+
+def _read_text(data: bytes) -> str | bytes:
+    """A text; the bytes where a damaged file has others than UTF-8, which must cost one row, not the run."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
 
 
 def _is_locked(error: sqlite3.OperationalError) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_ftgate.errors import ProviderError
 from pytest_ftgate.execution.endpoints import base_url_of, environment_base_url, host_and_port, vendor_of
+from pytest_ftgate.execution.rate_headers import note_headers
 from pytest_ftgate.execution.retry import parse_retry_after
 from pytest_ftgate.model.trial import Request
 
@@ -221,6 +222,8 @@ def key_name(vendor: str) -> str:
 
 def _read_fault(error: BaseException) -> Fault:
     headers = _headers(error)
+    if headers:
+        note_headers(headers)
     status = getattr(error, "status_code", None)
     return Fault(
         text=str(error)[: 20 * MESSAGE_CHARS],

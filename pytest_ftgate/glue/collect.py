@@ -11,10 +11,10 @@ import pytest
 from pytest_ftgate.errors import FtgateError, RecordedResponsesError, StorageError
 from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.glue.outcome import Status, judge_item
-from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Case
+from pytest_ftgate.model.evalset import Case
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.trial import Plan, PlannedItem
-from pytest_ftgate.runner import ItemResult
+from pytest_ftgate.runner import ItemResult, is_gated
 
 if TYPE_CHECKING:
     from pytest_ftgate.glue.session import FtgateSession
@@ -84,6 +84,7 @@ class EvalsetItem(pytest.Item):
     case: Case
     file: EvalsetFile
     result: ItemResult | None = None
+    lines: tuple[str, ...] = ()
     status: Status = "passed"
     reason: str = ""
 
@@ -99,7 +100,7 @@ class EvalsetItem(pytest.Item):
 
     def runtest(self) -> None:
         try:
-            self.result = self.file.session_state.finish(self)
+            self.result, self.lines = self.file.session_state.finish(self)
         except (StorageError, RecordedResponsesError) as error:
             # Going on would pay for answers that cannot be kept.
             self.session.shouldfail = str(error)
@@ -119,9 +120,7 @@ class EvalsetItem(pytest.Item):
     @property
     def is_gated(self) -> bool:
         """Whether a gate other than `complete` reads this arm and role; without any, `as_is` counts."""
-        gates = [gate for gate in self.file.plan.evalset.gates if gate.name != "complete"]
-        read = {(gate.arm, gate.role) for gate in gates} or {(AS_IS, CANDIDATE)}
-        return (self.planned.arm, self.planned.role) in read
+        return is_gated(self.file.plan, self.planned.arm, self.planned.role)
 
     def overrule(self, records: tuple[Record, ...]) -> None:
         """Let a plugin have the last word on the status."""

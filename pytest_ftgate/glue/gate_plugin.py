@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_ftgate.errors import FtgateError
+from pytest_ftgate.errors import FtgateError, StorageError
 from pytest_ftgate.glue.display import GateLine, gate_reports, problem_reports
 from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.glue.ledger import Ledger
 from pytest_ftgate.glue.output import RunOutput
-from pytest_ftgate.glue.payload import detach
+from pytest_ftgate.glue.payload import Payload, detach
 from pytest_ftgate.glue.preflight import check_run
 from pytest_ftgate.glue.session import FtgateSession
 from pytest_ftgate.glue.xdist import XdistController
@@ -23,6 +23,7 @@ from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.trial import Plan, PlannedItem
 from pytest_ftgate.model.verdict import GateResult, Judgement
 from pytest_ftgate.pipeline import judge
+from pytest_ftgate.storage.spill import TextSpill
 
 
 class GatePlugin:
@@ -30,8 +31,10 @@ class GatePlugin:
 
     def __init__(self, state: FtgateSession, xdist: XdistController | None) -> None:
         self.state, self.xdist = state, xdist
-        self.ledger = Ledger()
         self.output = RunOutput(state)
+        self.on_booked: Callable[[Payload], None] = lambda _payload: None
+        self.spill = TextSpill(lambda: self.output.folder.path)
+        self.ledger = Ledger(self.slim)
         if xdist is not None:
             # The scheduler hands out items only after every worker has collected.
             xdist.on_collected = self.check_distributed
@@ -44,9 +47,18 @@ class GatePlugin:
         """Book the records of an item as soon as they arrive."""
         payload = detach(report) if report.when == "call" else None
         if payload is not None and self.ledger.book(payload):
-            self.output.log(payload.records)
+            self.output.log(payload.records, payload.lines)
+            self.on_booked(payload)
             for record in payload.records:
                 self.tell("pytest_ftgate_record_finished", record=record)
+
+    def slim(self, record: Record) -> Record:
+        """The record with long texts on disk; as it is where they cannot be written."""
+        try:
+            return self.spill.slim(record)
+        except StorageError as error:
+            self.state.add_problem(str(error))
+            return record
 
     def tell(self, hook: str, **what: object) -> None:
         """Call an observer; one that raises costs no record and no verdict, but fails the build."""
@@ -103,6 +115,7 @@ class GatePlugin:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Bring the recordings of workers together, now that they have ended."""
         self.output.close()
+        self.spill.close()
         if self.state.is_distributed:
             self.state.close()
         if self.state.problems[self.shown :]:

@@ -3,13 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pytest_ftgate.glue.payload import Payload
 from pytest_ftgate.model.record import Record
-from pytest_ftgate.model.run import RunFacts
+from pytest_ftgate.model.run import Looks, RunFacts
 from pytest_ftgate.model.trial import Plan, PlannedItem
+
+
+@dataclass(slots=True)
+class Watch:
+    """How an arm × role was looked at, as its items came back; see `Looks`."""
+
+    look: int
+    looks: int
+    cases_left_out: int = 0
+    trials_left_out: int = 0
+    beyond: list[str] = field(default_factory=list)
+
+    def add(self, payload: Payload) -> None:
+        """Take note of an item that comes after the stop."""
+        if payload.stopped_at is None:
+            return
+        self.look = payload.stopped_at
+        if payload.not_needed:
+            self.cases_left_out += 1
+            self.trials_left_out += payload.left_out
+        else:
+            self.beyond.append(payload.case)
+
+    def freeze(self) -> Looks:
+        """What the summary reads."""
+        return Looks(
+            look=self.look,
+            looks=self.looks,
+            cases_left_out=self.cases_left_out,
+            trials_left_out=self.trials_left_out,
+            beyond=tuple(self.beyond),
+        )
 
 
 @dataclass(slots=True)
@@ -21,13 +53,18 @@ class Account:
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     not_needed: dict[str, str] = field(default_factory=dict)
     unsupported: set[str] = field(default_factory=set)
+    watches: dict[tuple[str, str], Watch] = field(default_factory=dict)
 
 
 class Ledger:
-    """Accounts by evalset name. An item that comes back twice is booked once."""
+    """Accounts by evalset name. An item that comes back twice is booked once.
 
-    def __init__(self) -> None:
+    `slim` may replace a record by a like one that takes less memory.
+    """
+
+    def __init__(self, slim: Callable[[Record], Record] | None = None) -> None:
         self._accounts: dict[str, Account] = {}
+        self._slim = slim
 
     def book(self, payload: Payload) -> bool:
         """Book an item; False where it was booked before."""
@@ -36,10 +73,13 @@ class Ledger:
         if key in account.finished:
             return False
         account.finished.add(key)
-        account.records += payload.records
+        account.records += map(self._slim, payload.records) if self._slim else payload.records
         if payload.dropped:
             account.dropped[payload.arm, payload.role] += payload.dropped
-        if payload.not_needed:
+        if payload.looks:
+            watch = Watch(look=payload.looks, looks=payload.looks)
+            account.watches.setdefault((payload.arm, payload.role), watch).add(payload)
+        if payload.not_needed and payload.stopped_at is None:
             account.not_needed[payload.arm] = payload.not_needed
         if payload.unsupported:
             account.unsupported.add(payload.arm)
@@ -64,6 +104,7 @@ class Ledger:
             dropped=dict(account.dropped),
             not_needed=dict(account.not_needed),
             unsupported=frozenset(account.unsupported),
+            looks={name: watch.freeze() for name, watch in account.watches.items()},
             missing=sum(len(item.trials) for item in lost),
             stop=stop,
             requests_sent=sum(

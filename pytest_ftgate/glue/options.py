@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import pytest
 
 from pytest_ftgate.errors import suggest
-from pytest_ftgate.model.settings import Evidence, Settings
+from pytest_ftgate.model.settings import Evidence, Settings, Shard
 
 Parse = Callable[[str], Any]
 
@@ -92,6 +92,14 @@ OPTIONS = (
            help="litellm model id in place of the evalset's, for the candidate or another role"),
     Option(name="concurrency", metavar="N", parse=_positive_int,
            help="requests in flight at once (default 50; divided among xdist workers)"),
+    Option(name="rpm", metavar="N", parse=_positive_int,
+           help="requests a minute and vendor account (divided among xdist workers)"),
+    Option(name="tpm", metavar="N", parse=_positive_int,
+           help="tokens a minute and vendor account (divided among xdist workers)"),
+    Option(name="max-cost", metavar="USD", parse=_positive_float,
+           help="hard cap on what the run pays (divided among xdist workers); reaching it fails the build"),
+    Option(name="max-tokens", metavar="N", parse=_positive_int,
+           help="hard cap on the run's tokens (divided among xdist workers); reaching it fails the build"),
     Option(name="timeout", metavar="S", parse=_positive_float,
            help="seconds allowed for one attempt of a request (default 60)"),
     Option(name="attempts", metavar="N", parse=_positive_int,
@@ -108,6 +116,12 @@ OPTIONS = (
            help="what decides a rate gate: estimate, prove-pass or prove-fail"),
     Option(name="strict", shape="switch",
            help="gates need proof; fine_tune_justified, partial selections and unhashed recordings fail"),
+    Option(name="plan", shape="switch",
+           help="say what the run would take and could decide (calls, tokens, price, time); ask nothing"),
+    Option(name="exhaustive", shape="switch",
+           help="ask every case and repeat of every arm, also where fewer would settle the question"),
+    Option(name="shard", metavar="I/N", parse=Shard.parse,
+           help="run part I of N of every evalset's cases; pytest-ftgate merge joins the parts and decides"),
     Option(name="dir", metavar="DIR", help="folder of runs and responses (default .ftgate)"),
     Option(name="api-hosts", shape="many", flag=False,
            help="further hosts that an evalset's api_base may send a vendor's key to"),
@@ -146,6 +160,11 @@ def is_enabled(config: pytest.Config) -> bool:
     return bool(config.getoption("ftgate", False) or config.getini("ftgate"))
 
 
+def is_planning(config: pytest.Config) -> bool:
+    """Whether this session only says what a run would take."""
+    return bool(config.getoption("ftgate_plan", False) or config.getini("ftgate_plan"))
+
+
 def read_settings(config: pytest.Config) -> Settings:
     """The settings of this session: command line, else ini, else the built-in default.
 
@@ -162,7 +181,12 @@ def read_settings(config: pytest.Config) -> Settings:
         "replay": tuple(_existing(config, path) for path in given.get("replay", ())),
         "record": str(config.invocation_params.dir / given["record"]) if "record" in given else None,
     }
-    renamed = {"timeout": "timeout_s", "attempts": "max_attempts"}
+    renamed = {
+        "timeout": "timeout_s",
+        "attempts": "max_attempts",
+        "max_cost": "max_cost_usd",
+        "max_tokens": "max_total_tokens",
+    }
     for name, value in given.items():
         if name not in ("dir", "use_model", "ini_use_model", "replay", "record", "report"):
             fields[renamed.get(name, name)] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import platform
 import subprocess
@@ -19,8 +20,9 @@ from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.glue.session import FtgateSession
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.summary import Summary
-from pytest_ftgate.model.trial import Plan
+from pytest_ftgate.model.trial import Plan, TrialKey
 from pytest_ftgate.model.verdict import Judgement
+from pytest_ftgate.origin import KEY, encode_origin, trace_origin
 from pytest_ftgate.pipeline import sort_records
 from pytest_ftgate.reports.report import build_report
 from pytest_ftgate.reports.terminal import render_evalset
@@ -41,19 +43,23 @@ class RunOutput:
         self.report: dict[str, Any] | None = None
         self._folder: RunFolder | None = None
         self._log: RecordLog | None = None
+        self._logged: list[TrialKey] = []
         self._started = datetime.now(UTC)
 
-    def log(self, records: Sequence[Record]) -> None:
-        """Append records as they arrive, so that a killed run leaves them readable."""
+    def log(self, records: Sequence[Record], lines: Sequence[str]) -> None:
+        """Append records as they arrive, so that a killed run leaves them readable.
+
+        `lines` are their JSON texts, with no key in them.
+        """
         try:
             if self._log is None:
                 self._log = RecordLog(
                     self.folder.path / "records.jsonl",
-                    redact=self.state.redactor,
                     flush_every_s=FLUSH_EVERY_S,
                 )
-            for record in records:
-                self._log.append(record)
+            for record, line in zip(records, lines, strict=True):
+                self._log.append_line(line)
+                self._logged.append(record.key)
         except StorageError as error:
             self.state.add_problem(str(error))
 
@@ -77,7 +83,8 @@ class RunOutput:
             self._log.close()
         path = self.folder.path / "records.jsonl"
         try:
-            write_records(path, ordered, redact=self.state.redactor)
+            if self._log is None or not _is_same_order(ordered, self._logged):
+                write_records(path, ordered, redact=self.state.redactor)
             self.folder.write_json("report.json", self.report)
             self.folder.mark_latest()
         except StorageError as error:
@@ -88,6 +95,11 @@ class RunOutput:
             except Exception as error:  # noqa: BLE001 - reporters are other people's code
                 said = str(error) if isinstance(error, FtgateError) else f"{type(error).__name__}: {error}"
                 self.state.add_problem(f"--ftgate-report {kind}={target} was not written: {said}")
+
+    @property
+    def is_together(self) -> bool:
+        """Whether the ladder could stop early."""
+        return self.state.together and self.state.settings.shard is None
 
     def header(self, entries: Sequence[Entry]) -> dict[str, Any]:
         """Settings in force, versions, revision and models; never a key."""
@@ -102,22 +114,36 @@ class RunOutput:
                 "repeats": settings.repeats,
                 "models": dict(settings.models),
                 "concurrency": settings.concurrency,
+                "rpm": settings.rpm,
+                "tpm": settings.tpm,
+                "max_cost_usd": settings.max_cost_usd,
+                "max_total_tokens": settings.max_total_tokens,
                 "timeout_s": settings.timeout_s,
                 "evidence": settings.evidence,
                 "ini_evidence": settings.ini_evidence,
                 "strict": settings.strict,
+                "exhaustive": settings.exhaustive,
                 "refresh": settings.refresh,
                 "replay": [Path(path).name for path in settings.replay],
+                "allow_outside_files": settings.allow_outside_files,
+                "code_unsafe": settings.code_unsafe,
             },
+            "transports": self.state.transports,
             "versions": versions(),
             "git": git_state(settings.rootdir),
             "models": {
                 p.evalset.name: {r: list(m) for r, m in s.resolved_models.items()} for p, s, _ in entries
             },
             "evalsets": {p.evalset.name: p.evalset.digest for p, _, _ in entries},
+            KEY: {
+                p.evalset.name: encode_origin(trace_origin(self.folder.path.name, p, s))
+                for p, s, _ in entries
+            },
             "tied_to_prompt": all(s.tied_to_prompt for _, s, _ in entries),
-            "distribution": "together" if self.state.together else "spread: every arm and repeat was run",
+            "distribution": "together" if self.is_together else "spread: every arm and repeat was run",
         }
+        if settings.shard is not None:
+            header["shard"] = str(settings.shard)
         return self.complete(header)
 
     def complete(self, header: dict[str, Any]) -> dict[str, Any]:
@@ -151,15 +177,21 @@ class RunOutput:
             terminal.write_line("")
         for notice in self.state.notices:
             terminal.write_line(f"ftgate: {self.state.redactor.redact(notice)}")
+        if verbosity > 0 and self.report["header"].get("transports"):
+            terminal.write_line(f"requests went by {'; '.join(self.report['header']['transports'])}")
         if verbosity >= 0:
             shown = os.path.relpath(self.folder.path, self.state.settings.rootdir)
             terminal.write_line(f"run folder: {shown}")
 
 
+def _is_same_order(records: Sequence[Record], logged: Sequence[TrialKey]) -> bool:
+    return len(records) == len(logged) and all(map(operator.is_, (r.key for r in records), logged))
+
+
 def versions() -> dict[str, str]:
     """Versions of what made the numbers; read from metadata, so nothing heavy is imported."""
     found = {"python": platform.python_version(), "pytest_ftgate": __version__, "platform": sys.platform}
-    for package in ("pytest", "litellm", "jsonschema", "jinja2", "scipy", "bm25s", "json-repair"):
+    for package in ("pytest", "litellm", "jsonschema", "jinja2", "bm25s", "json-repair"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -11,6 +11,8 @@ from pytest_ftgate.glue.collect import SUFFIXES, EvalsetFile, EvalsetItem
 from pytest_ftgate.glue.hooks import register_late
 from pytest_ftgate.glue.payload import Payload, attach
 from pytest_ftgate.glue.session import FtgateSession
+from pytest_ftgate.looks import sort_items
+from pytest_ftgate.model.trial import Plan, PlannedItem
 
 
 class RunPlugin:
@@ -43,9 +45,13 @@ class RunPlugin:
             )
         select_failed_gates(config, ours)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note what was selected, in the order in which it will run."""
-        session.items[:] = in_ladder_order(session.items)
+        """Note what was selected, in the order in which it will run.
+
+        First of all plugins: --collect-only shows that order, and an xdist worker tells it.
+        """
+        session.items[:] = in_ladder_order(session.items, self.state)
         self.state.select(item for item in session.items if isinstance(item, EvalsetItem))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -65,16 +71,18 @@ class RunPlugin:
         """Put the item's records on its call report, and give it its outcome."""
         report = yield
         if isinstance(item, EvalsetItem) and call.when == "call" and item.result is not None:
-            _finish_report(item, report)
+            _finish_report(item, report, as_text=self.state.worker is not None)
         return report
 
     def pytest_sessionfinish(self) -> None:
         """Stop asking; a worker leaves its messages for the controller."""
         if self.state.is_distributed:
             return
+        transports = self.state.transports
         self.state.close()
         told = getattr(self.state.config, "workeroutput", None)
         if told is not None:
+            told["ftgate_transports"] = transports
             told["ftgate_notices"], told["ftgate_problems"] = self.state.notices, self.state.problems
 
     def pytest_unconfigure(self) -> None:
@@ -82,7 +90,7 @@ class RunPlugin:
         self.state.close()
 
 
-def _finish_report(item: EvalsetItem, report: pytest.TestReport) -> None:
+def _finish_report(item: EvalsetItem, report: pytest.TestReport, *, as_text: bool) -> None:
     assert item.result is not None  # noqa: S101 - the caller has looked
     if report.outcome == "passed" and item.status in ("missed", "unanswered"):
         # To pytest an expected failure: one missed case fails no build, the gates do.
@@ -98,22 +106,34 @@ def _finish_report(item: EvalsetItem, report: pytest.TestReport) -> None:
             status=item.status,
             reason=item.reason,
             records=item.result.records,
+            lines=item.lines,
             dropped=item.result.dropped,
             not_needed=item.result.not_needed,
             unsupported=item.result.unsupported,
+            looks=item.result.looks,
+            stopped_at=item.result.stopped_at,
+            left_out=item.result.left_out,
         ),
+        as_text=as_text,
     )
+    # pytest keeps every item to the end of the session; its answers have no more use here.
+    item.result, item.lines = None, ()
 
 
-def in_ladder_order(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Items of one evalset together and in plan order; all else where it was.
+def in_ladder_order(items: list[pytest.Item], state: FtgateSession) -> list[pytest.Item]:
+    """Items of one evalset together and in the order in which its run wants them; all else where it was.
 
     Another plugin may have shuffled them, but the ladder climbs one rung after the other.
     """
     position: dict[int, int] = {}
-    plans = {id(item.file.plan): item.file.plan for item in items if isinstance(item, EvalsetItem)}
-    for plan in plans.values():
-        position.update((id(planned), index) for index, planned in enumerate(plan.items))
+    chosen: dict[str, tuple[Plan, list[PlannedItem]]] = {}
+    for item in items:
+        if isinstance(item, EvalsetItem):
+            plan = item.file.plan
+            chosen.setdefault(plan.evalset.path, (plan, []))[1].append(item.planned)
+    for plan, planned in chosen.values():
+        ordered = sort_items(plan, planned, state.settings, together=state.together)
+        position.update((id(each), index) for index, each in enumerate(ordered))
     turn: dict[str, int] = {}
     keys: dict[pytest.Item, tuple[int, int]] = {}
     for index, item in enumerate(items):

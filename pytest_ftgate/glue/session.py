@@ -51,6 +51,7 @@ class FtgateSession:
         self.worker, self.together, self.is_distributed = worker, together, is_distributed
         self.notices: list[str] = []
         self.problems: list[str] = []
+        self.told_transports: list[str] = []
         self.redactor = Redactor(os.environ)
         self.plans: dict[str, Plan] = {}
         self.selected: dict[str, list[PlannedItem]] = {}
@@ -60,7 +61,8 @@ class FtgateSession:
     def load(self, path: Path) -> Plan:
         """The plan of an evalset file; raises EvalsetError. A name may be used by one file only."""
         refuse_outside(path, Path(self.settings.rootdir))
-        plan = load_plan(path, self.settings, self.registries)
+        cache = Path(self.settings.directory) / "cache"
+        plan = load_plan(path, self.settings, self.registries, cache=cache)
         evalset = plan.evalset
         for other in self.plans.values():
             if other.evalset.name == evalset.name and other.evalset.path != evalset.path:
@@ -74,18 +76,30 @@ class FtgateSession:
         """Take note of the items that will run, in their order."""
         for item in items:
             self.selected.setdefault(item.file.plan.evalset.path, []).append(item.planned)
+        for path, plan in self.plans.items():
+            if plan.shard is not None and not plan.items:
+                # Fewer cases than shards: the merge must still find the run of this one.
+                self.selected.setdefault(path, [])
 
-    def finish(self, item: EvalsetItem) -> ItemResult:
-        """Wait for the answers of an item and judge them. No key is in the records."""
+    def finish(self, item: EvalsetItem) -> tuple[ItemResult, tuple[str, ...]]:
+        """Wait for the answers of an item and judge them; with the JSON texts of its records.
+
+        No key is in the records.
+        """
         result = self.runner.finish(item.planned)
-        return replace(result, records=tuple(self._redact(record) for record in result.records))
+        clean = [self._redact(record) for record in result.records]
+        records, lines = tuple(record for record, _ in clean), tuple(line for _, line in clean)
+        is_same = all(record is one for record, one in zip(records, result.records, strict=True))
+        return (result if is_same else replace(result, records=records)), lines
 
-    def _redact(self, record: Record) -> Record:
+    def _redact(self, record: Record) -> tuple[Record, str]:
         # Reasons, test reports, JUnit and the terminal are made of records: here is the one place before all.
         encoded = encode_record(record)
-        if self.redactor.is_clean(dump_json(encoded)):
-            return record
-        return decode_record(self.redactor.redact_json(encoded))
+        line = dump_json(encoded)
+        if self.redactor.is_clean(line):
+            return record, line
+        redacted = self.redactor.redact_json(encoded)
+        return decode_record(redacted), dump_json(redacted)
 
     def prefetch(self, item: EvalsetItem) -> None:
         """Ask for an item that will run soon. What fails here fails again where it is waited for."""
@@ -97,6 +111,12 @@ class FtgateSession:
         if self._runner is None:
             self._runner = self._make_runner()
         return self._runner
+
+    @property
+    def transports(self) -> list[str]:
+        """How requests went, by vendor; workers have told the controller of theirs."""
+        own = self._runner.engine.transports if self._runner is not None else ()
+        return sorted({*self.told_transports, *own})
 
     def close(self) -> None:
         """Stop the engine and finish the recording; safe to call twice."""
@@ -142,9 +162,23 @@ class FtgateSession:
         return signature
 
 
-def divide_concurrency(settings: Settings, workers: int) -> Settings:
-    """A worker's share of the request limit, at least one request."""
-    return replace(settings, concurrency=max(1, settings.concurrency // max(1, workers)))
+def divide_limits(settings: Settings, workers: int) -> Settings:
+    """A worker's share of the limits and caps: at least one request at once, a minute, and one token."""
+    workers = max(1, workers)
+
+    def share(limit: int | None) -> int | None:
+        return None if limit is None else max(1, limit // workers)
+
+    cost = settings.max_cost_usd
+    return replace(
+        settings,
+        concurrency=max(1, settings.concurrency // workers),
+        rpm=share(settings.rpm),
+        tpm=share(settings.tpm),
+        max_cost_usd=None if cost is None else cost / workers,
+        max_total_tokens=share(settings.max_total_tokens),
+        workers=workers,
+    )
 
 
 def refuse_outside(path: Path, rootdir: Path) -> None:

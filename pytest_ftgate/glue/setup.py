@@ -14,8 +14,10 @@ from pytest_ftgate.glue.display import DisplayPlugin
 from pytest_ftgate.glue.gate_plugin import GatePlugin
 from pytest_ftgate.glue.hooks import register_all
 from pytest_ftgate.glue.options import read_settings
+from pytest_ftgate.glue.plan_plugin import PlanPlugin
+from pytest_ftgate.glue.progress_plugin import ProgressPlugin
 from pytest_ftgate.glue.run_plugin import RunPlugin
-from pytest_ftgate.glue.session import FtgateSession, divide_concurrency
+from pytest_ftgate.glue.session import FtgateSession, divide_limits
 from pytest_ftgate.glue.xdist import XdistController, is_controller, runs_together, worker_id
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.registry import Registries
@@ -27,7 +29,7 @@ def install(config: pytest.Config) -> None:
     worker = worker_id(config)
     if worker is not None:
         workers = int(getattr(config, "workerinput", {}).get("ftgate_workers", 1))
-        settings = divide_concurrency(settings, workers)
+        settings = divide_limits(settings, workers)
     config.args[:] = list(dict.fromkeys(whole_evalset(argument) for argument in config.args))
     manager = config.pluginmanager
     manager.register(BuiltinParts(settings), "ftgate-builtins")
@@ -42,10 +44,16 @@ def install(config: pytest.Config) -> None:
     manager.register(RunPlugin(state), "ftgate-run")
     if worker is not None:
         return
+    if settings.plan:
+        manager.register(PlanPlugin(state, together=together), "ftgate-plan")
+        manager.register(HeaderPlugin(settings, together=together), "ftgate-header")
+        return
     xdist = XdistController(config, state) if is_distributed else None
     if xdist is not None:
         manager.register(xdist, "ftgate-xdist")
-    manager.register(GatePlugin(state, xdist), "ftgate-gates")
+    gates = GatePlugin(state, xdist)
+    manager.register(gates, "ftgate-gates")
+    manager.register(ProgressPlugin(config, gates), "ftgate-progress")
     manager.register(HeaderPlugin(settings, together=together), "ftgate-header")
 
 
@@ -73,6 +81,18 @@ def whole_evalset(argument: str) -> str:
     return path if names[:1] == ["gate"] and path.endswith(SUFFIXES) else argument
 
 
+def list_limits(settings: Settings) -> list[str]:
+    """The limits in force, as the header names them."""
+    named = (
+        ("at most ${:g}", settings.max_cost_usd),
+        ("at most {:,} tokens", settings.max_total_tokens),
+        ("{:,} requests a minute", settings.rpm),
+        ("{:,} tokens a minute", settings.tpm),
+    )
+    limits = [text.format(limit) for text, limit in named if limit is not None]
+    return [f"concurrency {settings.concurrency}", *limits]
+
+
 class HeaderPlugin:
     """One line in pytest's header."""
 
@@ -84,9 +104,11 @@ class HeaderPlugin:
         source = "recorded answers, no model is called" if self.settings.replay else "live"
         parts: list[Any] = [f"ftgate {__version__}: {source}"]
         if not self.settings.replay:
-            parts.append(f"concurrency {self.settings.concurrency}")
+            parts += list_limits(self.settings)
         if not self.together:
             parts.append("evalsets are spread over workers: the ladder runs every arm and repeat")
+        if self.settings.shard is not None:
+            parts.append(f"shard {self.settings.shard}: every arm and repeat is run, merge decides")
         if self.settings.code_unsafe:
             parts.append("candidate code runs unconfined where no sandbox works")
         return [", ".join(parts)]

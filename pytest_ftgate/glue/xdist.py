@@ -8,15 +8,25 @@ from typing import Any
 import pytest
 
 from pytest_ftgate.glue.collect import SUFFIXES
+from pytest_ftgate.glue.options import is_planning
 from pytest_ftgate.glue.session import FtgateSession
 
 TOGETHER = ("loadfile",)
 """Distributions that keep an evalset (a file) on one worker."""
 
+SPREADS = pytest.StashKey[bool]()
+"""With --ftgate-plan: whether the run itself would spread an evalset over workers."""
+
 
 def choose_distribution(config: pytest.Config) -> None:
-    """`-n N` alone means `--dist loadfile`: the ladder needs one process that sees a whole evalset."""
+    """`-n N` alone means `--dist loadfile`: the ladder needs one process that sees a whole evalset.
+
+    A plan is made by one process, which remembers whether the run would spread evalsets.
+    """
     option = config.option
+    if is_planning(config) and hasattr(option, "numprocesses"):
+        config.stash[SPREADS] = option.distload or option.dist not in ("no", *TOGETHER)
+        option.numprocesses, option.distload, option.dist, option.tx = None, False, "no", []
     if getattr(option, "numprocesses", None) and option.dist == "no" and not option.distload:
         option.dist = "loadfile"
 
@@ -44,6 +54,8 @@ def is_controller(config: pytest.Config) -> bool:
 
 def runs_together(config: pytest.Config) -> bool:
     """Whether every selected item of an evalset is run by one process."""
+    if config.stash.get(SPREADS, False):
+        return False
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         return bool(workerinput.get("ftgate_together"))
@@ -89,5 +101,6 @@ class XdistController:
         self.state.notices += [
             text for text in told.get("ftgate_notices", ()) if text not in self.state.notices
         ]
+        self.state.told_transports += told.get("ftgate_transports", ())
         for text in told.get("ftgate_problems", ()):
             self.state.add_problem(text)

@@ -10,11 +10,12 @@ from pytest_ftgate.grading.grades import UnansweredError
 from pytest_ftgate.grading.parsed import TextOutput, read_output
 from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec
 from pytest_ftgate.model.protocols import Question
-from pytest_ftgate.model.response import Answer, Failure, Response
+from pytest_ftgate.model.response import STOP_SIGNATURES, Answer, Failure, Response
 from pytest_ftgate.model.trial import Trial
 from pytest_ftgate.registry import Registries
 
-_REPLAY_SIGNATURES = ("infra:stale", "infra:not_recorded")
+_UNASKED_SIGNATURES = ("infra:stale", "infra:not_recorded")
+_KEPT_SIGNATURES = (*_UNASKED_SIGNATURES, *STOP_SIGNATURES)
 
 
 def list_questions(
@@ -64,13 +65,19 @@ def _ask(
     return tuple(grader.ask(make_context(spec, case, response, parsed, registries)))
 
 
+def is_unasked(replies: Sequence[Answer]) -> bool:
+    """Whether a replay has not all the replies: what was never asked was not lost by a vendor."""
+    return any(isinstance(reply, Failure) and reply.signature in _UNASKED_SIGNATURES for reply in replies)
+
+
 def explain_no_reply(role: str, replies: Sequence[Answer], what: str) -> UnansweredError:
     """The error of a grader whose model was of no use; `what` is the sentence about it.
 
-    The signature is `infra:ROLE`, but that of a replay where replies are stale or not recorded.
+    The signature is `infra:ROLE`, but theirs where replies are stale or not recorded in a replay, and where
+    the run stopped asking.
     """
     failures = [reply for reply in replies if isinstance(reply, Failure)]
     seen = {failure.signature for failure in failures}
-    signature = next((known for known in _REPLAY_SIGNATURES if known in seen), f"infra:{role}")
+    signature = next((known for known in _KEPT_SIGNATURES if known in seen), f"infra:{role}")
     said = f": {failures[0].signature}: {failures[0].message}" if failures else ""
     return UnansweredError(signature, what + said)

@@ -87,7 +87,7 @@ def is_cut_off(response: Response, parsed: TextOutput) -> bool:
     if response.finish_reason is not None or response.usage is not None:
         return False
     # Only where a grader read the answer as JSON at all.
-    return "diagnosis" in parsed.__dict__ and parsed.diagnosis.is_cut
+    return any(diagnosis.is_cut for diagnosis in parsed.diagnoses)
 
 
 def read_token_cap(params: Json) -> int | None:

@@ -99,8 +99,11 @@ def be_candidate(down: tuple[int, int], up: tuple[int, int]) -> NoReturn:
         if problem is None:
             restore(known)
             write(up[1], b"L")
-            token, tests, entry_point = unpack(down[0])
+            tests, entry_point = unpack(down[0])
             run_tests(names, tests, entry_point, job["entry_point"])
+            # Only now: while its code runs, no frame of this process holds the token.
+            write(up[1], b"T")
+            token = unpack(down[0])
         status = 0
     except BaseException as error:  # noqa: BLE001 - whatever the code raises is the result
         problem = describe_in_need(error, attempts)

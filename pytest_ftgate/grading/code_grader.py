@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_ftgate.grading.code_text import MAX_CODE_CHARS, find_code, looks_like_code
-from pytest_ftgate.grading.grades import GraderError, fail_grade, pass_grade, show
+from pytest_ftgate.grading.grades import GraderError, fail_grade, judge_blank, pass_grade, show
 from pytest_ftgate.grading.sandbox import NoSandboxError, Sandbox, find_sandbox, run_unconfined
 from pytest_ftgate.grading.sandbox_run import CodeJob, CodeResult, run_code
 from pytest_ftgate.grading.signatures import clean
-from pytest_ftgate.model.evalset import GraderSpec, Json
+from pytest_ftgate.model.evalset import Case, GraderSpec, Json
 from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.protocols import GradeContext
 
@@ -61,13 +61,15 @@ class Code:
         self._find = find
 
     def grade(self, ctx: GradeContext) -> Grade:
-        tests, entry_point = _read_tests(ctx)
+        tests, entry_point = _read_tests(ctx.spec, ctx.expected if ctx.has_expected else None)
         if tests is None:
             return Grade(grader=ctx.spec.label, outcome="ungraded", reason="there are no tests for this case")
         text = ctx.parsed.text
         if len(text) > MAX_CODE_CHARS:
             return fail_grade(ctx, "format:too_large", f"{len(text)} characters; {MAX_CODE_CHARS} are run")
         texts = find_code(text)
+        if ctx.parsed.is_blank:
+            return judge_blank(ctx, "format:no_code")
         if not texts:
             return fail_grade(ctx, "format:no_code", f"no Python code in {show(text)}")
         options = ctx.spec.options
@@ -85,16 +87,28 @@ class Code:
         """No sandbox, and tests that are no Python: told before a model is asked for answers."""
         found = []
         tests = spec.options.get("tests", spec.value)
-        if isinstance(tests, str):
-            try:
-                compile(tests, "tests", "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-            except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-                found.append(f"the tests are no Python: {clean(str(error), 200)}")
+        problem = _find_syntax_problem(tests) if isinstance(tests, str) else None
+        if problem:
+            found.append(problem)
         try:
             self._choose_sandbox()
         except NoSandboxError as error:
             found.append(str(error))
         return tuple(found)
+
+    def case_problems(self, spec: GraderSpec, case: Case) -> tuple[str, ...]:
+        """Tests in `expected` that cannot be run."""
+        if spec.has_value or "tests" in spec.options or not case.has_expected:
+            return ()
+        try:
+            tests, _ = _read_tests(spec, case.expected)
+        except GraderError as error:
+            return (str(error),)
+        problem = _find_syntax_problem(tests) if tests is not None else None
+        return (problem,) if problem else ()
+
+    def expected_holds(self, spec: GraderSpec) -> str | None:
+        return None if "tests" in spec.options else "tests"
 
     def _choose_sandbox(self) -> Sandbox:
         try:
@@ -105,11 +119,19 @@ class Code:
             raise
 
 
-def _read_tests(ctx: GradeContext) -> tuple[str | None, str]:
+def _find_syntax_problem(tests: str) -> str | None:
+    try:
+        compile(tests, "tests", "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+        return f"the tests are no Python: {clean(str(error), 200)}"
+    return None
+
+
+def _read_tests(spec: GraderSpec, expected: Json) -> tuple[str | None, str]:
     """The tests (None where the case has none) and the entry point ("" where none is named)."""
-    entry_point = ctx.spec.options.get("entry_point", "")
-    given = ctx.spec.options.get("tests")
-    source: Any = given if given is not None else ctx.expected if ctx.has_expected else None
+    entry_point = spec.options.get("entry_point", "")
+    given = spec.options.get("tests")
+    source: Any = given if given is not None else expected
     if isinstance(source, Mapping):
         entry_point = entry_point or source.get("entry_point") or ""
         source = source.get("test", source.get("tests"))

@@ -2,13 +2,13 @@
 
 Two processes. The supervisor reads the job (marshal, version 2) from standard input, empties it, and is the
 only one that can write to the channel of results and that knows the job's nonce. Its child runs the
-candidate's code, and gets the tests and a token only once that code has been loaded; a pass needs the token
-back after the tests, and an exit that the child's own last line made. So os._exit(0), SystemExit, printing,
+candidate's code, gets the tests only once that code has been loaded, and a token once they have run; a pass
+needs the token back, and an exit that the child's own last line made. So os._exit(0), SystemExit, printing,
 replaced builtins and trace functions earn nothing, nor does what a forked child or the parent's death can do.
 
-What cannot be prevented: tests and candidate share an interpreter, so code made to cheat can walk the stack
-to the token, change modules that the tests import, or return objects that equal everything. A pass says
-that the tests passed in good faith, as with every harness that runs asserts in the candidate's process.
+What cannot be prevented: tests and candidate share an interpreter, so code made to cheat can speak for the
+tests on the channel, change modules that the tests import, or return objects that equal everything. A pass
+says that the tests passed in good faith, as with every harness that runs asserts in the candidate's process.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ PR_SET_DUMPABLE = 4
 CANDIDATE: Any
 ENDED: list[int] = []
 """The status of the child, once it has ended."""
+LINGER: list[float] = []
+"""Seconds to stay after the result: whoever started the sandbox ends it from its first process on. A wrapper
+that is told of an ordinary end may be gone before it has waited for that process (bubblewrap), a zombie then.
+"""
 
 
 def load_candidate() -> Any:
@@ -73,7 +77,10 @@ def supervise() -> NoReturn:
         write_all(down[1], pack(job))
         said = listen(up[0], child, 1)
         if said == b"L":
-            write_all(down[1], pack((token, tests, check)))
+            write_all(down[1], pack((tests, check)))
+            said = listen(up[0], child, 1)
+        if said == b"T":
+            write_all(down[1], pack(token))
             said = listen(up[0], child, 1)
         if said == b"R":
             result = read_result(listen(up[0], child, 1 << 13), token)
@@ -104,6 +111,7 @@ def read_job() -> tuple[bytes, dict[str, Any], str]:
     """The nonce, what the candidate may see, and the tests; nothing of it is left in the file."""
     nonce, job, tests = marshal.loads(read_all(0))  # noqa: S302 - our own parent wrote it
     os.ftruncate(0, 0)
+    LINGER.append(job["linger_s"])
     return nonce, job, tests
 
 
@@ -155,6 +163,8 @@ def judge(result: Result | None, status: int) -> Result:
 def report(nonce: bytes, kind: str, name: str, text: str) -> NoReturn:
     """Write the result and end; with the supervisor, everything in the pid namespace ends."""
     write_all(1, nonce + CANDIDATE.join(kind, name, text) + CANDIDATE.END.encode())
+    for seconds in LINGER:
+        select.select([], [], [], seconds)
     os._exit(0)
 
 

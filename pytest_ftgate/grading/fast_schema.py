@@ -1,19 +1,24 @@
 """A fast YES for JSON Schema: a compiled validator for the schemas on which it cannot differ from ours.
 
-It never says what is wrong: whatever is not a plain YES is left to the validator that names the errors.
+It never says what is wrong: whatever is not a plain YES is left to the validator that names the errors. Where
+all that fails is simple, that one looks only at the places that this one gives (located_errors.py).
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
+from pytest_ftgate.grading.located_errors import Place
 from pytest_ftgate.grading.parsed import find_pointer
 from pytest_ftgate.grading.timed_regex import PatternBudget
 from pytest_ftgate.model.evalset import Json
 
 _MAX_DEPTH = 32
+_MAX_PLACES = 100
 # Beyond this, numbers of a schema may be compared as floats by one library and exactly by the other.
 _MAX_EXACT = 2**53
 
@@ -43,8 +48,35 @@ _LOCAL = re.compile(r"#(?:/(?:\$defs|definitions|properties)/[^/%]+)?")
 _ROOT_ONLY = frozenset(("$id", "$schema"))
 
 
-def build_fast_check(schema: Json, budget: PatternBudget) -> Callable[[Json], bool] | None:
-    """A function that is True only for valid values, or None where the schema is not one for it.
+class FastCheck:
+    """The compiled validator of one schema."""
+
+    def __init__(self, validator: Any, budget: PatternBudget) -> None:
+        self._validator = validator
+        self._budget = budget
+
+    def __call__(self, value: Json) -> bool:
+        """True only for valid values."""
+        try:
+            # A search cut off counts as "not found", which `not` would turn into a YES.
+            return self._validator.is_valid(value) is True and self._budget.left > 0 and _is_finite(value)
+        except Exception:  # noqa: BLE001 - lone surrogates and numbers beyond all floats
+            return False
+
+    def locate(self, value: Json) -> list[Place] | None:
+        """Where an invalid value fails, at every place; None where it cannot say so for sure."""
+        try:
+            if not _is_finite(value):
+                return None
+            found = list(islice(self._validator.iter_errors(value), _MAX_PLACES + 1))
+            places = [(tuple(error.instance_path), tuple(error.schema_path)) for error in found]
+        except Exception:  # noqa: BLE001 - as above
+            return None
+        return places if len(places) <= _MAX_PLACES and self._budget.left > 0 else None
+
+
+def build_fast_check(schema: Json, budget: PatternBudget) -> FastCheck | None:
+    """The fast check of a schema, or None where the schema is not one for it.
 
     `pattern` is searched by our own engine, under `budget`. References are followed inside the schema
     only; nothing is ever fetched.
@@ -61,16 +93,22 @@ def build_fast_check(schema: Json, budget: PatternBudget) -> Callable[[Json], bo
         )
     except Exception:  # noqa: BLE001 - a schema that it refuses is one for the other validator
         return None
-    is_valid = validator.is_valid
+    return FastCheck(validator, budget)
 
-    def check(value: Json) -> bool:
-        try:
-            # A search cut off counts as "not found", which `not` would turn into a YES.
-            return is_valid(value) is True and budget.left > 0
-        except Exception:  # noqa: BLE001 - lone surrogates and numbers beyond all floats
-            return False
 
-    return check
+def _is_finite(value: Json) -> bool:
+    """Whether no number is infinite (as 1e999 is read): the compiled validator takes such a one for null."""
+    todo = [value]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, float):
+            if not math.isfinite(node):
+                return False
+        elif isinstance(node, dict):
+            todo.extend(node.values())
+        elif isinstance(node, list):
+            todo.extend(node)
+    return True
 
 
 def _pattern_keyword(budget: PatternBudget) -> type:

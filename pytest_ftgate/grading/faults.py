@@ -7,15 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_ftgate.grading.apply import grade_answer
+from pytest_ftgate.grading.field_rules import FieldRules, Path
 from pytest_ftgate.grading.grades import read_text
 from pytest_ftgate.grading.parsed import TextOutput
 from pytest_ftgate.grading.tool_match import OPTIONAL, read_wanted
-from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec, Json
+from pytest_ftgate.grading.transforms import list_transforms
+from pytest_ftgate.grading.written_dates import read_date, write_date
+from pytest_ftgate.model.evalset import TRANSFORMS, Case, Evalset, GraderSpec, Json
 from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.response import Response, ToolCall
 from pytest_ftgate.model.summary import Finding
 from pytest_ftgate.registry import Registries
 
+_BUDGETS = ("latency", "cost")
 _PARTIAL_SCHEMA = (
     "schema:required:",
     "schema:minProperties:",
@@ -32,24 +36,30 @@ def find_faults(
     `graders` maps a case id to its graders, values rendered. Graders that are not built in, and those
     that call a function of the project, are never run here: nothing is known of what they accept.
     """
-    rejected: dict[tuple[str, str], list[str]] = {}
+    rejected: dict[tuple[str, str, str], list[str]] = {}
     empty: dict[str, list[str]] = {}
     for case in evalset.cases:
         specs = graders.get(case.id, ())
-        for grade in _find_rejections(case, specs, registries, evalset):
-            rejected.setdefault((grade.grader, grade.signature or ""), []).append(case.id)
+        for grade, transform in _find_rejections(case, specs, registries, evalset):
+            rejected.setdefault((grade.grader, grade.signature or "", transform), []).append(case.id)
         if _passes_empty(case, specs, registries, evalset):
             empty.setdefault(", ".join(spec.label for spec in specs), []).append(case.id)
-    findings = [_describe_rejection(name, signature, ids) for (name, signature), ids in rejected.items()]
+    findings = [_describe_rejection(*key, ids) for key, ids in rejected.items()]
     return (*findings, *(_describe_empty(names, ids) for names, ids in empty.items()))
 
 
-def _describe_rejection(name: str, signature: str, ids: Sequence[str]) -> Finding:
+def _describe_rejection(name: str, signature: str, transform: str, ids: Sequence[str]) -> Finding:
+    remedy = f"mend `expected` of these cases, or what {name} asks for: no answer can pass both"
+    if transform:
+        remedy = (
+            f"write `expected` of these cases as `transform: {transform}` of {name} leaves an answer, or "
+            "take the transform away: only the answer is transformed, never what it is compared with"
+        )
     return Finding(
         severity="error",
         what=f"the expected output is rejected by its own grader {name} ({signature})",
         cases=tuple(ids),
-        remedy=f"mend `expected` of these cases, or what {name} asks for: no answer can pass both",
+        remedy=remedy,
         blocks=True,
     )
 
@@ -68,16 +78,18 @@ def _reading(spec: GraderSpec, registries: Registries) -> str | None:
     """How a grader reads the expected output: as the `whole` answer, a `part` of it, or a rule that the
     answer `contains` it; None where that is not known.
     """
-    if spec.name not in registries.graders:
+    if spec.name not in registries.graders or not all(name in TRANSFORMS for name in list_transforms(spec)):
         return None
     return getattr(registries.graders.get(spec.name), "reads_expected", None)
 
 
 def _find_rejections(
     case: Case, specs: Sequence[GraderSpec], registries: Registries, evalset: Evalset
-) -> list[Grade]:
-    """Failed grades of the ideal answer. Where `expected` is only a part of the answer (a number, a
-    term), only the graders that read it are asked; where it is all of it, every rule must hold too.
+) -> list[tuple[Grade, str]]:
+    """Failed grades of the ideal answer, with the transform that is to blame where one is ("" else).
+
+    Where `expected` is only a part of the answer (a number, a term), only the graders that read it are
+    asked; where it is all of it, every rule must hold too.
     """
     if not case.has_expected:
         return []
@@ -90,9 +102,21 @@ def _find_rejections(
     response = _render_ideal(case, specs)
     if response is None:
         return []
-    grades = grade_answer(response, TextOutput(response.text), case, asked, registries, evalset)
     is_partial = any(spec.name == "json-fields" for spec in readers)
-    return [grade for grade in grades if _is_rejection(grade, is_partial=is_partial)]
+
+    def judge(spec: GraderSpec) -> Grade:
+        return grade_answer(response, TextOutput(response.text), case, (spec,), registries, evalset)[0]
+
+    found = []
+    for spec in asked:
+        grade = judge(spec)
+        if not _is_rejection(grade, is_partial=is_partial):
+            continue
+        names = list_transforms(spec)
+        bare = replace(spec, options={key: spec.options[key] for key in spec.options if key != "transform"})
+        is_to_blame = bool(names) and judge(bare).outcome == "passed"
+        found.append((grade, ", ".join(names) if is_to_blame else ""))
+    return found
 
 
 def _is_whole(spec: GraderSpec, registries: Registries) -> bool:
@@ -129,26 +153,27 @@ def _render_ideal(case: Case, specs: Sequence[GraderSpec]) -> Response | None:
         expected = expected[0]
     if not isinstance(expected, dict | list):
         return Response(text=read_text(expected))
-    return Response(text=json.dumps(_prune(expected, specs), ensure_ascii=False))
+    rules = [FieldRules(spec.options) for spec in specs if spec.name == "json-fields" and not spec.negated]
+    return Response(text=json.dumps(_write_fields(expected, (), rules), ensure_ascii=False))
 
 
-def _prune(expected: Json, specs: Sequence[GraderSpec]) -> Json:
-    """Without the fields that json-fields ignores: their expected values need not be valid."""
-    ignored = {
-        name for spec in specs if spec.name == "json-fields" for name in spec.options.get("ignore", ())
-    }
-    if not ignored:
-        return expected
-
-    def strip(value: Json, path: str) -> Json:
-        if isinstance(value, Mapping):
-            kept = {k: v for k, v in value.items() if k not in ignored and f"{path}/{k}" not in ignored}
-            return {key: strip(inner, f"{path}/{key}") for key, inner in kept.items()}
-        if isinstance(value, list):
-            return [strip(inner, f"{path}/*") for inner in value]
-        return value
-
-    return strip(expected, "")
+def _write_fields(expected: Json, path: Path, rules: Sequence[FieldRules]) -> Json:
+    """The value as json-fields wants it in an answer: without the fields that are ignored, whose expected
+    values need not be valid, and with dates in the form asked for.
+    """
+    found = [entry.find(path)[0] for entry in rules]
+    if isinstance(expected, Mapping):
+        kept = {
+            name: value
+            for name, value in expected.items()
+            if not any(entry.find((*path, name))[0].is_ignored for entry in rules)
+        }
+        return {name: _write_fields(value, (*path, name), rules) for name, value in kept.items()}
+    if isinstance(expected, list):
+        return [_write_fields(item, (*path, index), rules) for index, item in enumerate(expected)]
+    form = next((rule.date_form for rule in found if rule.date_form is not None), None)
+    day = read_date(expected) if form is not None and isinstance(expected, str) else None
+    return expected if form is None or day is None else write_date(day, form)
 
 
 def render_calls(expected: Json) -> tuple[ToolCall, ...]:
@@ -181,12 +206,29 @@ def _pick(values: Sequence[Json], *, is_exact: bool) -> tuple[Json, bool]:
 
 
 def _passes_empty(case: Case, specs: Sequence[GraderSpec], registries: Registries, evalset: Evalset) -> bool:
-    """Whether nothing at all would be judged right. A case that expects nothing is meant so."""
+    """Whether nothing at all would be judged right, if it came in time and cost nothing. A case that
+    expects nothing is meant so.
+    """
     if not specs or (case.has_expected and case.expected in ("", [], {}, None)):
         return False
-    known = [spec for spec in specs if _reading(spec, registries) is not None or spec.name == "is-refusal"]
-    if len(known) != len(specs):
+    if not all(_is_known(spec, registries) for spec in specs):
         return False
-    blank = replace(Response(text=""), finish_reason="stop")
-    grades = grade_answer(blank, TextOutput(""), case, specs, registries, evalset)
+    blank, parsed = Response(text="", finish_reason="stop"), TextOutput("")
+    # One after the other: mostly the first settles it. Who asks a model asks nothing about an empty answer.
+    grades = (
+        grade_answer(blank, parsed, case, (spec,), registries, evalset, replies={1: ()})[0]
+        for spec in specs
+        if spec.name not in _BUDGETS
+    )
     return all(grade.outcome == "passed" for grade in grades)
+
+
+def _is_known(spec: GraderSpec, registries: Registries) -> bool:
+    """Whether it may be tried what the grader says of an answer: those of the project are never run here."""
+    if spec.name == "python" or spec.name not in registries.graders:
+        return False
+    if not all(name in TRANSFORMS for name in list_transforms(spec)):
+        return False
+    grader = registries.graders.get(spec.name)
+    is_ours = type(grader).__module__.startswith(f"{__package__}.")
+    return is_ours or getattr(grader, "reads_expected", None) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -66,10 +67,25 @@ class FieldRule:
         if self.is_date and isinstance(got, str) and isinstance(expected, str):
             return self._is_same_date(got, expected)
         if isinstance(got, list) and isinstance(expected, list):
-            return {freeze(self._fold(item)) for item in got} == {
-                freeze(self._fold(item)) for item in expected
-            }
+            return self._is_same_set(got, expected)
         return bool(freeze(self._fold(got)) == freeze(self._fold(expected)))
+
+    def _is_same_set(self, got: list[Json], expected: list[Json]) -> bool:
+        """Whether each item of one list is among the other's; numbers under the tolerances."""
+        has_tolerance = self.tolerance > 0 or self.relative_tolerance > 0
+        ours, theirs = (
+            {freeze(self._fold(item)) for item in items if not (has_tolerance and _is_number(item))}
+            for items in (got, expected)
+        )
+        if ours != theirs or not has_tolerance:
+            return ours == theirs
+        left, right = (sorted(filter(_is_number, items)) for items in (got, expected))
+        return all(
+            any(self._is_near(item, near) for near in _list_neighbours(item, right)) for item in left
+        ) and all(any(self._is_near(near, item) for near in _list_neighbours(item, left)) for item in right)
+
+    def _is_near(self, got: float, expected: float) -> bool:
+        return got == expected or self._is_close(got, expected)
 
     def _is_same_date(self, got: str, expected: str) -> bool:
         wanted = read_date(expected)
@@ -99,6 +115,19 @@ class FieldRule:
             return False
 
 
+def _is_number(value: Json) -> bool:
+    return type_name(value) in NUMBERS
+
+
+def _list_neighbours(number: float, ordered: list[float]) -> list[float]:
+    """The nearest of the sorted numbers on either side: where none of them is near, no other is."""
+    position = bisect_left(ordered, number)
+    return ordered[max(0, position - 1) : position + 1]
+
+
+MAX_FIELDS = 4096
+
+
 class FieldRules:
     """The rules of one grader. Names and pointers (indices as `*`) name fields; a pointer goes first.
 
@@ -115,6 +144,8 @@ class FieldRules:
         folded = tuple([0 if isinstance(part, int) else part for part in path])
         known = self._found.get(folded)
         if known is None:
+            if len(self._found) >= MAX_FIELDS:  # of answers with ever new fields
+                self._found.clear()
             pointer = fold_pointer(folded)
             name = next((part for part in reversed(folded) if isinstance(part, str)), None)
             known = self._found[folded] = (self._make(name, pointer), pointer)

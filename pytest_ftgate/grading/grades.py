@@ -57,6 +57,12 @@ def fail_grade(ctx: GradeContext, signature: str, reason: str, secondary: Sequen
     )
 
 
+def judge_blank(ctx: GradeContext, signature: str) -> Grade:
+    """Failed, also where the grader is negated: an empty answer is not the opposite of what is wanted."""
+    reason = "the answer is empty"
+    return pass_grade(ctx, reason) if ctx.spec.negated else fail_grade(ctx, signature, reason)
+
+
 def judge_problems(ctx: GradeContext, problems: Problems) -> Grade:
     """Passed without problems; otherwise failed by the first, the others secondary."""
     if not problems:

@@ -136,6 +136,15 @@ INSTRUCTIONS: Mapping[str, Instruction] = {
     "startend:quotation": Instruction(form.is_quoted),
 }
 
+READ_LANGUAGE = frozenset(
+    (
+        "change_case:english_capital",
+        "change_case:english_lowercase",
+        "language:response_language",
+    )
+)
+"""Those that need langdetect."""
+
 
 def read_instructions(value: Json) -> tuple[tuple[Wanted, ...], tuple[str, ...]]:
     """The instructions of an expected (or positional) value, and a sentence for each thing wrong with it.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 
-from pytest_ftgate.grading.grades import GraderError, Problem, fail_grade, judge_problems, show
-from pytest_ftgate.grading.instruction_table import INSTRUCTIONS, Wanted, read_instructions
+from pytest_ftgate.grading.grades import GraderError, Problem, fail_grade, judge_problems, pass_grade, show
+from pytest_ftgate.grading.instruction_table import INSTRUCTIONS, READ_LANGUAGE, Wanted, read_instructions
+from pytest_ftgate.grading.language import MISSING_LANGDETECT
 from pytest_ftgate.grading.limits import MAX_OUTPUT_CHARS
-from pytest_ftgate.model.evalset import GraderSpec, Json
+from pytest_ftgate.model.evalset import Case, GraderSpec, Json
 from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.protocols import GradeContext
 
@@ -34,7 +36,8 @@ class Instructions:
 
     The instructions are `expected` or the value: a list of `{id, kwargs}`. `mode`: `strict` (the default)
     reads the answer as it is; `loose` lets an instruction be followed by any of the benchmark's eight
-    readings (without first line, last line, stars). A blank answer follows none. `Grade.fields` maps
+    readings (without first line, last line, stars). A blank answer follows none, and fails the negated
+    grader too. `Grade.fields` maps
     `/ID` to whether it was followed; the second of the same id is `/ID#2`.
     """
 
@@ -74,14 +77,31 @@ class Instructions:
         readings = list(loosen(text)) if ctx.spec.options.get("mode") == "loose" else [text]
         followed = [any(map(entry.is_followed, readings)) for entry in wanted]
         broken = [entry for entry, is_followed in zip(wanted, followed, strict=True) if not is_followed]
-        grade = judge_problems(ctx, [_describe(entry) for entry in broken])
+        if ctx.parsed.is_blank and ctx.spec.negated:
+            grade = pass_grade(ctx, "the answer is empty")  # which is not what "not followed" asks for
+        else:
+            grade = judge_problems(ctx, [_describe(entry) for entry in broken])
         return replace(grade, fields=dict(zip(_name_fields(wanted), followed, strict=True)))
 
     def problems(self, spec: GraderSpec) -> tuple[str, ...]:
         """What is wrong with instructions given as the value; templates are checked once rendered."""
         if not spec.has_value or _has_template(spec.value):
             return ()
-        return read_instructions(spec.value)[1]
+        return _find_problems(spec.value)
+
+    def case_problems(self, spec: GraderSpec, case: Case) -> tuple[str, ...]:
+        """What is wrong with the instructions in `expected`."""
+        return () if spec.has_value or not case.has_expected else _find_problems(case.expected)
+
+    def expected_holds(self, _: GraderSpec) -> str:
+        return "instructions"
+
+
+def _find_problems(value: Json) -> tuple[str, ...]:
+    wanted, problems = read_instructions(value)
+    if any(entry.id in READ_LANGUAGE for entry in wanted) and find_spec("langdetect") is None:
+        return (*problems, MISSING_LANGDETECT)
+    return problems
 
 
 def _describe(entry: Wanted) -> Problem:

@@ -96,10 +96,13 @@ class JsonFields:
     value: Mapping[str, Json] = {}
     reads_expected = "whole"
 
+    def __init__(self) -> None:
+        self._last = FieldRules({})
+
     def grade(self, ctx: GradeContext) -> Grade:
         if not isinstance(ctx.expected, dict | list):
             raise GraderError(f"needs an expected object or list, got {show(ctx.expected)}")
-        rules = FieldRules(ctx.spec.options)
+        rules = self._rules_of(ctx.spec)
         comparison = _Comparison(rules=rules, is_extra_wrong=ctx.spec.options.get("extra") == "fail")
 
         def check(value: Json) -> Problems:
@@ -110,6 +113,13 @@ class JsonFields:
         # Without any JSON every expected field is wrong: per-field rates keep their denominators.
         fields = comparison.fields or dict.fromkeys(_leaf_pointers(ctx.expected, (), rules), False)
         return replace(grade, fields=dict(fields))
+
+    def _rules_of(self, spec: GraderSpec) -> FieldRules:
+        """Case after case has the same options: what was found of a field holds for the next one."""
+        last = self._last
+        if last.options is not spec.options:
+            last = self._last = FieldRules(spec.options)
+        return last
 
     def problems(self, spec: GraderSpec) -> tuple[str, ...]:
         return FieldRules(spec.options).problems()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pytest_ftgate.grading.limits import MAX_SHORT_ANSWER_CHARS
+from pytest_ftgate.grading.scripts import UNSPACED, is_unspaced
 from pytest_ftgate.grading.signatures import clean
 
 _LEAD = re.compile(r"\s*(?:category|label|class|intent|topic|answer|output)\s*[:=]\s*", re.IGNORECASE)
@@ -15,7 +16,9 @@ _LINE = re.compile(r"[^\n]+")
 _MARKS = " \t\r\n\"'`*“”‘’«».,;:!<>()[]{}"
 _SPACES = re.compile(r"[\s_\-]+")
 # Words a model glues to a label: `category_refund` names the label refund.
-_GLUED = r"(?:(?<![^\W_])(?:category|label|class|intent|topic)_|(?<![\w]))"
+# Next to a script without spaces between words there is no word boundary to be wanted.
+_WORD = rf"[^\W{UNSPACED}]"
+_BEGIN = rf"(?:(?<![^\W_{UNSPACED}])(?:category|label|class|intent|topic)_|(?<!{_WORD})|(?=[{UNSPACED}]))"
 _MAX_NAME_WORDS = 6
 _MAX_NAME_CHARS = 60
 
@@ -45,7 +48,7 @@ class Taxonomy:
         # The longest first, so that `card_payment_fee` is never read as `card_payment`.
         spellings = sorted((label for label in self.labels if label.strip()), key=len, reverse=True)
         parts = "|".join(_spelling(label) for label in spellings)
-        self._search = re.compile(f"{_GLUED}({parts})(?!\\w)", re.IGNORECASE) if parts else None
+        self._search = re.compile(f"{_BEGIN}({parts})", re.IGNORECASE) if parts else None
 
     def read_exact(self, text: str) -> str | None:
         """The label that the text is, white space around it aside."""
@@ -85,8 +88,10 @@ class Taxonomy:
 
 
 def _spelling(label: str) -> str:
-    parts = re.split(r"([\s_\-]+)", label.strip())
-    return "".join(_break(part) if index % 2 else re.escape(part) for index, part in enumerate(parts))
+    label = label.strip()
+    parts = re.split(r"([\s_\-]+)", label)
+    end = "" if is_unspaced(label[-1]) else f"(?!{_WORD})"
+    return "".join(_break(part) if index % 2 else re.escape(part) for index, part in enumerate(parts)) + end
 
 
 def _break(written: str) -> str:

@@ -15,6 +15,9 @@ _CODES = """
 LANGUAGES = frozenset(_CODES.split())
 """The codes that langdetect knows (ISO 639-1; Chinese by script)."""
 
+MISSING_LANGDETECT = (
+    "telling the language of an answer needs langdetect: pip install pytest-ftgate[instructions]"
+)
 _READ_CHARS = 20_000
 """langdetect itself reads 10,000 characters; twice as many leave room for addresses, which it cuts out."""
 
@@ -43,9 +46,7 @@ def _load_profiles() -> Any:
     try:
         from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
     except ImportError:
-        raise GraderError(
-            "telling the language of an answer needs langdetect: pip install pytest-ftgate[instructions]"
-        ) from None
+        raise GraderError(MISSING_LANGDETECT) from None
     factory = DetectorFactory()
     # In the order of names, not in that of the disk: sums must not differ between machines.
     paths = sorted(path for path in Path(PROFILES_DIRECTORY).iterdir() if not path.name.startswith("."))

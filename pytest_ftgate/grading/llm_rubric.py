@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pytest_ftgate.grading.asking import explain_no_reply
-from pytest_ftgate.grading.grades import GraderError, fail_grade
+from pytest_ftgate.grading.asking import explain_no_reply, is_unasked
+from pytest_ftgate.grading.grades import GraderError, judge_blank
 from pytest_ftgate.grading.rubric import PARTS, RESPONSE_FORMAT, Opinion, build_messages, read_reply
 from pytest_ftgate.model.codec import dump_json
 from pytest_ftgate.model.evalset import JUDGE, GraderSpec, Json
@@ -22,7 +22,7 @@ class LlmRubric:
 
     A vote is for the answer where the judge says `pass` and its score reaches `threshold`. Votes that did not
     come or cannot be read are dropped as long as the others hold a majority of all that were asked;
-    else nothing is decided and the trial is unanswered.
+    else nothing is decided and the trial is unanswered. So it is where a replay has not all the votes.
     """
 
     is_format = False
@@ -56,13 +56,13 @@ class LlmRubric:
     def grade(self, ctx: GradeContext) -> Grade:
         signature = self.negated_signature(ctx)
         if _show_answer(ctx) is None:
-            return fail_grade(ctx, signature, "the answer is empty")
+            return judge_blank(ctx, signature)
         wanted, threshold = _count_votes(ctx.spec), ctx.spec.options.get("threshold", 0.0)
         opinions, faults = read_opinions(ctx.replies)
         votes_for = [one for one in opinions if one.is_pass and one.score >= threshold]
         votes_against = [one for one in opinions if one not in votes_for]
         majority = next((side for side in (votes_for, votes_against) if 2 * len(side) > wanted), None)
-        if majority is None:
+        if majority is None or is_unasked(ctx.replies):
             what = f"{len(opinions)} of {wanted} votes of the judge are usable, {len(votes_for)} for"
             raise explain_no_reply(JUDGE, ctx.replies, "; ".join([what, *faults[:1], *_advise(ctx)]))
         is_passed = majority is votes_for

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,13 +29,52 @@ class JsonReading:
 
 
 class TextOutput:
-    """The answer as graders read it (model.protocols.ParsedOutput). JSON is parsed when first asked for."""
+    """The answer as graders read it (model.protocols.ParsedOutput). JSON is parsed when first asked for.
+
+    `is_derived`: the text is what a transform made of the answer's.
+    """
 
     def __init__(self, text: str | None, *, tolerant: bool = False) -> None:
         self._whole = text or ""
         self.reasoning, answer = split_reasoning(self._whole)
         self.text = answer.removeprefix("\ufeff")
         self.tolerant = tolerant
+        self.is_derived = False
+        self._derived: dict[str, TextOutput] = {}
+
+    def derive(self, text: str) -> TextOutput:
+        """The output with the text that a transform made of this one's: itself where that is the same.
+
+        Nothing is cut off from it as reasoning. What graders find in it counts for this output's `readings`.
+        """
+        if text == self.text:
+            return self
+        known = self._derived.get(text)
+        if known is None:
+            known = self._derived[text] = copy(self)
+            for name in ("strict", "diagnosis"):
+                known.__dict__.pop(name, None)
+            known._whole = known.text = text
+            known.is_derived, known._derived = True, {}
+        return known
+
+    @property
+    def readings(self) -> Iterator[TextOutput]:
+        """This output and all that were derived from it."""
+        yield self
+        for output in self._derived.values():
+            yield from output.readings
+
+    @property
+    def diagnoses(self) -> Iterator[Diagnosis]:
+        """Those that graders asked for: of each reading that is no strict JSON."""
+        return (output.diagnosis for output in self.readings if "diagnosis" in output.__dict__)
+
+    @property
+    def has_duplicate_keys(self) -> bool:
+        """Whether an object of the JSON that graders read gives a key twice."""
+        read = (output for output in self.readings if "strict" in output.__dict__)
+        return any(output.strict.duplicate_keys for output in read)
 
     @cached_property
     def strict(self) -> StrictJson:
@@ -70,7 +111,8 @@ class TextOutput:
         return f"{', '.join(named)}; {'recovered' if found.has_value else 'not recovered'}"
 
     def locate(self, kind: str, position: int | None = None) -> str:
-        """`kind` in words, with line:column in the whole answer (from 1, columns in characters).
+        """`kind` in words, with line:column (from 1, columns in characters) in the whole answer, or in the
+        text that a transform made of it.
 
         Without a position it is where the JSON document starts.
         """
@@ -81,7 +123,8 @@ class TextOutput:
         offset = len(self._whole) - len(self.text) + position
         line = self._whole.count("\n", 0, offset) + 1
         column = offset - self._whole.rfind("\n", 0, offset)
-        return f"{kind.replace('_', ' ')} at {line}:{column}"
+        what = " of the transformed text" if self.is_derived else ""
+        return f"{kind.replace('_', ' ')} at {line}:{column}{what}"
 
 
 def read_output(text: str | None, *, tolerant: bool, extract: str | None) -> TextOutput:

@@ -39,6 +39,9 @@ class Regex:
             return pass_grade(ctx)
         return fail_grade(ctx, "format:no_match", f"{show(pattern)} is not found in {show(ctx.parsed.text)}")
 
+    def expected_holds(self, _: GraderSpec) -> str:
+        return "a pattern"
+
     def problems(self, spec: GraderSpec) -> tuple[str, ...]:
         if not spec.has_value or not isinstance(spec.value, str):
             return ()

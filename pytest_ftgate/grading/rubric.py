@@ -46,6 +46,9 @@ RESPONSE_FORMAT: Mapping[str, Any] = {
 }
 """The reply that is asked for. The reason comes first: the judge argues before it decides."""
 
+# JSON lets these stand in a string as they are; to many readers they end a line, and the data has one line.
+_LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\u0085\u2028\u2029"}
+
 _SYSTEM = (
     "You grade one answer that another program gave. You are shown one JSON object with these keys: "
     '"rubric", which says what a good answer is and is the only thing you grade by; "answer", the answer to '
@@ -84,7 +87,7 @@ def build_messages(rubric: str, answer: str, shown: Mapping[str, Json] | None = 
             cut[name] = note
     if cut:
         data["cut"] = cut
-    document = dump_json(data)
+    document = dump_json(data).translate(_LINE_ENDS)
     digest = hashlib.sha256(document.encode("utf-8")).hexdigest()[:32]
     user = (
         f"The JSON object stands between the two lines that carry the mark {digest}.\n"

@@ -7,16 +7,16 @@ import marshal
 import os
 import secrets
 import selectors
-import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from pytest_ftgate.grading.grades import GraderError
 from pytest_ftgate.grading.sandbox import Sandbox, environment
+from pytest_ftgate.grading.sandbox_processes import end_processes, is_over
 
 MAX_OUTPUT_BYTES = 64 << 10
 """How much of what the code prints is kept; the rest is read and dropped."""
@@ -27,6 +27,11 @@ _END = b"\x1e"
 _FIELD = "\x1f"
 _SETUP_SECONDS = 5.0
 """How long the sandbox itself may take to start, on a busy machine."""
+_LOOK_SECONDS = 0.05
+"""How often the memory of all processes is looked at: the kernel's limit holds for each alone."""
+_LINGER_SECONDS = 5.0
+"""How long a supervisor waits to be ended; it is no first process of its own where nothing confines it."""
+_SUPERVISOR_BYTES = 64 << 20
 
 KINDS = frozenset(
     (
@@ -81,10 +86,10 @@ def run_code(sandbox: Sandbox, job: CodeJob) -> CodeResult:
         file.seek(0)
         process = _start(sandbox, file, "/" if sandbox.is_confined else folder)
         try:
-            results, output, is_late = _read(process, nonce, job.timeout_s)
+            heard = _read(process, nonce, job)
         finally:
-            _kill(process)
-    return _decode(results, nonce, output, is_late=is_late)
+            _end(process)
+    return _decode(heard, nonce)
 
 
 def _pack(job: CodeJob, nonce: bytes, *, is_confined: bool) -> bytes:
@@ -99,7 +104,13 @@ def _pack(job: CodeJob, nonce: bytes, *, is_confined: bool) -> bytes:
     if is_confined:
         # Outside a namespace the kernel counts all processes of the user.
         limits["RLIMIT_NPROC"] = MAX_PROCESSES
-    told = {"texts": list(job.texts), "prefix": job.prefix, "entry_point": job.entry_point, "limits": limits}
+    told = {
+        "texts": list(job.texts),
+        "prefix": job.prefix,
+        "entry_point": job.entry_point,
+        "limits": limits,
+        "linger_s": _LINGER_SECONDS if is_confined else 0.0,
+    }
     # Version 2 is the same for every Python 3.
     return marshal.dumps((nonce, told, job.tests), 2)
 
@@ -126,20 +137,37 @@ def _start(sandbox: Sandbox, file: IO[bytes], folder: str) -> subprocess.Popen[b
     return process
 
 
-def _read(process: subprocess.Popen[bytes], nonce: bytes, timeout_s: float) -> tuple[bytes, bytes, bool]:
-    """What came on the channel of results, what was printed, and whether time ran out before the end."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """What came on the channel of results, what was printed, and why it was not waited for the end."""
+
+    results: bytes
+    printed: bytes
+    stop: Literal["", "timeout", "memory"] = ""
+
+
+def _read(process: subprocess.Popen[bytes], nonce: bytes, job: CodeJob) -> _Heard:
     streams = {process.stdout: bytearray(), process.stderr: bytearray()}
-    deadline = time.monotonic() + timeout_s + _SETUP_SECONDS
+    started = time.monotonic()
+    deadline, looked = started + job.timeout_s + _SETUP_SECONDS, started
     is_started = False
+    stop: Literal["", "timeout", "memory"] = ""
     with selectors.DefaultSelector() as selector:
         for stream in streams:
             assert stream is not None  # noqa: S101 - both are pipes
             selector.register(stream, selectors.EVENT_READ)
         while selector.get_map():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return bytes(streams[process.stdout]), bytes(streams[process.stderr]), True
-            for key, _ in selector.select(left):
+            now = time.monotonic()
+            if now >= deadline:
+                stop = "timeout"
+                break
+            if now - looked >= _LOOK_SECONDS:
+                if is_over(process.pid, (job.memory_mb << 20) + _SUPERVISOR_BYTES):
+                    stop = "memory"
+                    break
+                # However long a look takes, most of the time goes to reading.
+                looked = time.monotonic()
+            for key, _ in selector.select(min(deadline - now, _LOOK_SECONDS)):
                 data = os.read(key.fd, 1 << 16)
                 if not data:
                     selector.unregister(key.fileobj)
@@ -147,29 +175,28 @@ def _read(process: subprocess.Popen[bytes], nonce: bytes, timeout_s: float) -> t
                 kept += data[: max(0, MAX_OUTPUT_BYTES - len(kept))]
             results = streams[process.stdout]
             if not is_started and nonce in results:
-                is_started, deadline = True, time.monotonic() + timeout_s
+                is_started, deadline = True, time.monotonic() + job.timeout_s
             if results.count(nonce) > 1 and results.endswith(_END):
                 break
-    return bytes(streams[process.stdout]), bytes(streams[process.stderr]), False
+    return _Heard(results=bytes(streams[process.stdout]), printed=bytes(streams[process.stderr]), stop=stop)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the whole group; the kernel ends the rest of the pid namespace with its first process."""
-    with contextlib.suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def _end(process: subprocess.Popen[bytes]) -> None:
+    end_processes(process)
     for stream in (process.stdout, process.stderr):
         if stream is not None:
             stream.close()
 
 
-def _decode(results: bytes, nonce: bytes, output: bytes, *, is_late: bool) -> CodeResult:
-    printed = output.decode("utf-8", "replace")
-    _, *parts = results.split(nonce)
+def _decode(heard: _Heard, nonce: bytes) -> CodeResult:
+    printed = heard.printed.decode("utf-8", "replace")
+    _, *parts = heard.results.split(nonce)
+    if heard.stop == "memory":
+        return CodeResult(kind="memory", text="all its processes together", output=printed)
     if not parts:
         raise GraderError(f"the sandbox did not start: {printed.strip()[:300] or 'it said nothing'}")
     if len(parts) < 2:
-        return CodeResult(kind="timeout" if is_late else "killed", output=printed)
+        return CodeResult(kind=heard.stop or "killed", output=printed)
     fields = parts[1].rstrip(_END).decode("utf-8", "replace").split(_FIELD)
     if len(fields) != 3 or fields[0] not in KINDS:
         return CodeResult(kind="killed", output=printed)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ftgate.grading.fast_schema import build_fast_check, has_endless_reference
 from pytest_ftgate.grading.grades import GraderError, Problem, Problems, TooLargeError
+from pytest_ftgate.grading.located_errors import name_errors
 from pytest_ftgate.grading.schema_errors import describe_errors
 from pytest_ftgate.grading.timed_regex import PatternBudget
 from pytest_ftgate.model.evalset import Json
@@ -44,8 +45,7 @@ class CompiledSchema:
         from referencing.exceptions import Unresolvable
 
         try:
-            errors = list(islice(self._choose_validator(value).iter_errors(value), _MAX_ERRORS))
-            return describe_errors(errors)
+            return describe_errors(self._list_errors(value))
         except TooLargeError as error:
             return (Problem("format:too_large", str(error)),)
         except Unresolvable as error:
@@ -57,6 +57,14 @@ class CompiledSchema:
             if has_endless_reference(self.schema):
                 raise GraderError("the schema refers to itself without end") from None
             return (Problem("format:too_deep", "nested too deep to be held against the schema"),)
+
+    def _list_errors(self, value: Json) -> list[ValidationError]:
+        places = self._is_surely_valid.locate(value) if self._is_surely_valid is not None else None
+        if places:
+            errors = name_errors(self._validator, value, places)
+            if errors is not None:
+                return errors
+        return list(islice(self._choose_validator(value).iter_errors(value), _MAX_ERRORS))
 
     def _choose_validator(self, value: Json) -> Any:
         if not self._is_spelled_out:

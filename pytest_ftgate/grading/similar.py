@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_ftgate.grading.asking import explain_no_reply
-from pytest_ftgate.grading.grades import GraderError, fail_grade, pass_grade, read_text
+from pytest_ftgate.grading.grades import (
+    GraderError,
+    Problem,
+    fail_grade,
+    judge_blank,
+    pass_grade,
+    read_text,
+)
 from pytest_ftgate.grading.text_metrics import is_too_long
 from pytest_ftgate.model.codec import dump_json
 from pytest_ftgate.model.evalset import EMBEDDER, Json
@@ -16,13 +24,14 @@ from pytest_ftgate.model.response import Answer, Response
 from pytest_ftgate.model.vectors import decode_vector, measure_cosine
 
 DEFAULT_THRESHOLD = 0.75
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Similar:
     """The cosine of the embeddings of the answer and of a text is at least `threshold`.
 
     The text is `expected`, or the plain value. Grade.score is the cosine. An answer of more than 64 KiB is
-    not embedded.
+    not embedded, nor is one with half of a surrogate pair: it fails.
     """
 
     is_format = False
@@ -33,7 +42,7 @@ class Similar:
 
     def ask(self, ctx: GradeContext) -> Sequence[Question]:
         """The embeddings of the answer and of the text; none where the answer is not to be embedded."""
-        if ctx.parsed.is_blank or is_too_long(ctx.parsed.text):
+        if ctx.parsed.is_blank or _find_obstacle(ctx.parsed.text) is not None:
             return ()
         return [
             Question(role=EMBEDDER, messages=({"role": "user", "content": text},))
@@ -42,11 +51,13 @@ class Similar:
 
     def grade(self, ctx: GradeContext) -> Grade:
         if ctx.parsed.is_blank:
-            return fail_grade(ctx, "value:similar", "the answer is empty")
-        if is_too_long(ctx.parsed.text):
-            reason = f"the answer has {len(ctx.parsed.text)} characters; at most 64 KiB are embedded"
+            return judge_blank(ctx, "value:similar")
+        unmeasured = _find_obstacle(ctx.parsed.text)
+        if unmeasured is not None:
             # What was not measured is neither near nor far: it fails where the grader is negated, too.
-            return pass_grade(ctx, reason) if ctx.spec.negated else fail_grade(ctx, "style:too_long", reason)
+            if ctx.spec.negated:
+                return pass_grade(ctx, unmeasured.reason)
+            return fail_grade(ctx, unmeasured.signature, unmeasured.reason)
         threshold = ctx.spec.options.get("threshold", DEFAULT_THRESHOLD)
         cosine = _measure(ctx.replies)
         reason = f"the cosine is {cosine:.3f}, at least {threshold:g} is wanted"
@@ -55,7 +66,20 @@ class Similar:
         return replace(grade, score=cosine)
 
     def negated_signature(self, ctx: GradeContext) -> str:
-        return "style:too_long" if is_too_long(ctx.parsed.text) else "value:similar"
+        unmeasured = _find_obstacle(ctx.parsed.text)
+        return "value:similar" if unmeasured is None else unmeasured.signature
+
+
+def _find_obstacle(text: str) -> Problem | None:
+    """What keeps an answer from being embedded, or None."""
+    if is_too_long(text):
+        reason = f"the answer has {len(text)} characters; at most 64 KiB are embedded"
+        return Problem("style:too_long", reason)
+    lone = _SURROGATE.search(text)
+    if lone is None:
+        return None
+    what = f"U+{ord(lone.group()):04X} at character {lone.start() + 1} of the answer is half of a character"
+    return Problem("value:similar", f"{what}: no such text can be embedded")
 
 
 def _measure(replies: Sequence[Answer]) -> float:

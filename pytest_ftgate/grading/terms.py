@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from pytest_ftgate.grading.grades import GraderError, Problem, judge_problems, show
+from pytest_ftgate.grading.scripts import UNSPACED, is_unspaced
 from pytest_ftgate.grading.signatures import clean
 from pytest_ftgate.model.evalset import GraderSpec, Json
 from pytest_ftgate.model.grade import Grade
@@ -30,6 +31,11 @@ _TERMS: dict[str, Any] = {"type": "array", "items": _TERM, "minItems": 1, "maxIt
 _LISTS = ("required", "any_of", "forbidden")
 _SIGNATURE_CHARS = 40
 _MARKS = "\u0300-\u036f"
+_QUOTES = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201b\u02bc", "'") | dict.fromkeys("\u201c\u201d\u201f", '"')
+)
+_LETTER = rf"[^\W_{UNSPACED}]"
+_MAX_UNDERSCORES = 3
 
 
 class Terms:
@@ -37,7 +43,9 @@ class Terms:
 
     An item is a text, or {term, any}: `any` are synonyms that count as the term. Whole words and no
     matter the case, unless `whole_words: false` / `ignore_case: false`; white space in a phrase is any run
-    of white space. A term that starts or ends with a sign ("C++", "%") needs no word boundary there.
+    of white space, and typographic quotes are plain ones. A term that starts or ends with a sign ("C++", "%")
+    needs no word boundary there, nor does one next to a script without spaces between words; underscores
+    around a word (`_so_`) are no part of it.
     """
 
     is_format = False
@@ -67,8 +75,15 @@ class Terms:
         if not any(rules.values()):
             return (_NO_TERMS,)
         forbidden = {_fold(text) for spellings in rules["forbidden"] for text in spellings}
-        both = [spellings[0] for spellings in rules["required"] if _fold(spellings[0]) in forbidden]
-        return tuple(f"{show(term)} is both required and forbidden: no answer can pass" for term in both)
+
+        def is_barred(spellings: Iterable[str]) -> bool:
+            return all(_fold(text) in forbidden for text in spellings)
+
+        both = [spellings[0] for spellings in rules["required"] if is_barred(spellings)]
+        found = [f"{show(term)} is both required and forbidden: no answer can pass" for term in both]
+        if rules["any_of"] and all(map(is_barred, rules["any_of"])):
+            found.append("all terms of `any_of` are both forbidden and wanted: no answer can pass")
+        return tuple(found)
 
     def negated_signature(self, ctx: GradeContext) -> str:
         """Every rule holds: what is there and must not be, or else what is not."""
@@ -119,7 +134,13 @@ def _read_term(item: Json, name: str) -> tuple[str, ...]:
 
 
 def _fold(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    return _flatten(text).casefold()
+
+
+def _flatten(text: str) -> str:
+    """On one line, with single spaces and plain quotes."""
+    flat = " ".join(text.split())
+    return flat if flat.isascii() else flat.translate(_QUOTES)
 
 
 class _Finder:
@@ -128,7 +149,7 @@ class _Finder:
     def __init__(self, text: str, options: Mapping[str, Json]) -> None:
         self.ignores_case = bool(options.get("ignore_case", True))
         self.wants_words = bool(options.get("whole_words", True))
-        flat = " ".join(text.split())
+        flat = _flatten(text)
         self.text = flat.casefold() if self.ignores_case else flat
 
     def has_any(self, spellings: Sequence[str]) -> bool:
@@ -152,7 +173,7 @@ def _compile(
 
     The text itself is never normalised: that takes quadratic time on a run of combining marks.
     """
-    flat = " ".join(term.split())
+    flat = _flatten(term)
     spellings = (flat, *(unicodedata.normalize(form, flat) for form in ("NFC", "NFD")))
     literals = dict.fromkeys(text.casefold() if ignores_case else text for text in spellings)
     return tuple((text, _build_pattern(text) if wants_words else None) for text in literals)
@@ -160,11 +181,17 @@ def _compile(
 
 def _build_pattern(text: str) -> re.Pattern[str]:
     """Begins with plain text, which `re` searches fastest; the boundary before it is checked after it."""
-    literal = re.escape(text)
-    before = rf"(?<!\w{literal})(?<![{_MARKS}]{literal})" if _is_word(text[0]) else ""
-    after = rf"(?![\w{_MARKS}])" if _is_word(text[-1]) else ""
+    literal, before, after = re.escape(text), "", ""
+    if _is_word(text[0]):
+        joined = [f"{_LETTER}{'_' * count}" for count in range(_MAX_UNDERSCORES + 1)]
+        before = "".join(f"(?<!{last}{literal})" for last in (*joined, f"[{_MARKS}]"))
+    if _is_word(text[-1]):
+        after = f"(?!_{{0,{_MAX_UNDERSCORES}}}{_LETTER}|[{_MARKS}])"
     return re.compile(f"{literal}{before}{after}")
 
 
 def _is_word(char: str) -> bool:
+    """Whether a term with this character at its edge ends or begins there only at a word boundary."""
+    if is_unspaced(char):
+        return False
     return char.isalnum() or char == "_" or unicodedata.category(char).startswith("M")

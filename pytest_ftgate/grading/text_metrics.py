@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from pytest_ftgate.grading.grades import GraderError, fail_grade, pass_grade, read_text, show
+from pytest_ftgate.grading.scripts import UNSPACED
 from pytest_ftgate.model.evalset import GraderSpec, Json
 from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.protocols import GradeContext
@@ -21,9 +22,8 @@ _DEFAULT_F_MEASURE = 0.75
 _BOTH_LIMITS = "takes `threshold` (a distance) or `min_similarity` (a share), not both"
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 _SHARE: dict[str, Any] = {"type": "number", "minimum": 0, "maximum": 1}
-# Scripts without spaces between words: every character counts as one.
-_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+# In scripts without spaces between words every character counts as one.
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
 
 
 class Levenshtein:
@@ -37,7 +37,7 @@ class Levenshtein:
     needs_expected = True
     options: Mapping[str, Json] = {"threshold": {"type": "number", "minimum": 0}, "min_similarity": _SHARE}
     value: Mapping[str, Json] = _SCALAR
-    reads_expected = "whole"
+    reads_expected = "part"
 
     def grade(self, ctx: GradeContext) -> Grade:
         expected = _read_expected(ctx.expected)
@@ -75,7 +75,7 @@ class RougeN:
     needs_expected = True
     options: Mapping[str, Json] = {"n": {"type": "integer", "minimum": 1, "maximum": 9}, "threshold": _SHARE}
     value: Mapping[str, Json] = _SCALAR
-    reads_expected = "whole"
+    reads_expected = "part"
 
     def grade(self, ctx: GradeContext) -> Grade:
         expected = _read_expected(ctx.expected)

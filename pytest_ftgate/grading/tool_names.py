@@ -40,6 +40,9 @@ class ToolCallF1:
         grade = pass_grade(ctx, reason) if is_met else fail_grade(ctx, _name(called, wanted), reason)
         return replace(grade, score=score)
 
+    def expected_holds(self, _: GraderSpec) -> str:
+        return "names of tools"
+
     def problems(self, spec: GraderSpec) -> tuple[str, ...]:
         if not spec.has_value or (isinstance(spec.value, str) and "{{" in spec.value):
             return ()

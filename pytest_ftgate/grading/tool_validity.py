@@ -12,11 +12,12 @@ from pytest_ftgate.grading.signatures import clean
 from pytest_ftgate.grading.tool_calls import CALL_KEYS, Call, Calls, read_native
 from pytest_ftgate.grading.tool_grader import FROM, index_tools, read_calls
 from pytest_ftgate.grading.tool_match import name_arguments, read_parameters
-from pytest_ftgate.model.evalset import Json
+from pytest_ftgate.model.evalset import Case, GraderSpec, Json
 from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.protocols import GradeContext
 from pytest_ftgate.model.response import ToolCall
 
+_NO_TOOLS = "has no tools to hold a call against: give it `tools:`, a list of tools in OpenAI form"
 _MAX_STATED = 40
 _MAX_NAMED = 20
 _UNKNOWN_KEYWORDS = ("additionalProperties", "unevaluatedProperties")
@@ -42,10 +43,7 @@ class ValidCalls:
     def grade(self, ctx: GradeContext) -> Grade:
         tools = index_tools(ctx.case)
         if not tools:
-            raise GraderError(
-                f"case {ctx.case.id} has no tools to hold a call against: "
-                "give it `tools:`, a list of tools in OpenAI form"
-            )
+            raise GraderError(f"case {ctx.case.id} {_NO_TOOLS}")
         made = _read_answer(ctx)
         problems = [*self._count(made), *(p for call in made.calls for p in check_call(call, tools))]
         if made.signatures:
@@ -53,6 +51,9 @@ class ValidCalls:
             reason = f"the call is not written as JSON: {', '.join(made.signatures)}"
             return fail_grade(ctx, made.signatures[0], reason, secondary)
         return judge_problems(ctx, problems)
+
+    def case_problems(self, _: GraderSpec, case: Case) -> tuple[str, ...]:
+        return () if index_tools(case) else (f"the case {_NO_TOOLS}",)
 
     def negated_signature(self, _: GradeContext) -> str:
         return "tool:unneeded_call"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_ftgate.grading.grades import GraderError, show
 from pytest_ftgate.grading.parsed import TextOutput
+from pytest_ftgate.grading.strict_json import parse_strict
 from pytest_ftgate.model.evalset import GraderSpec
 
 _OPENING = re.compile(r"(`{3,}|~{3,})[^\n`~]*\n")
+_AROUND = ("fenced", "prose_before", "prose_after")
 _THOUGHT = re.compile(r"<(/?)(?:think|thinking|reasoning)>", re.IGNORECASE)
 
 
@@ -20,14 +22,20 @@ def transform_output(parsed: TextOutput, spec: GraderSpec, functions: Callable[[
 
     Raises GraderError where a registered function raises or gives no text.
     """
-    names = spec.options.get("transform", ())
-    if not names:
-        return parsed
-    text = parsed.text
-    for name in [names] if isinstance(names, str) else names:
-        built_in = _BUILT_IN.get(name)
-        text = built_in(text) if built_in is not None else _call(name, functions, text)
-    return TextOutput(text, tolerant=parsed.tolerant)
+    for name in list_transforms(spec):
+        if name == "extract_json":
+            text = _extract_json(parsed)
+        else:
+            built_in = _BUILT_IN.get(name)
+            text = built_in(parsed.text) if built_in is not None else _call(name, functions, parsed.text)
+        parsed = parsed.derive(text)
+    return parsed
+
+
+def list_transforms(spec: GraderSpec) -> Sequence[str]:
+    """The names in the option `transform`, in order."""
+    names: str | Sequence[str] = spec.options.get("transform", ())
+    return (names,) if isinstance(names, str) else names
 
 
 def _call(name: str, functions: Callable[[str], Any], text: str) -> str:
@@ -63,18 +71,28 @@ def _strip_think(text: str) -> str:
     return "".join([*kept, rest.lstrip() if kept else rest])
 
 
-def _extract_json(text: str) -> str:
-    """The JSON document in the text, written anew; the text itself where none is found."""
-    output = TextOutput(text)
+def _extract_json(output: TextOutput) -> str:
+    """The JSON document in the text, where nothing but a fence or prose stands around it; else the text.
+
+    Of a tolerant output (arm `repair`) it is what the tolerant parser recovers, written anew.
+    """
     if output.strict.is_valid or not output.diagnosis.has_value:
-        return text
-    return json.dumps(output.diagnosis.value, ensure_ascii=False)
+        return output.text
+    found = output.diagnosis
+    document = output.text[found.start : found.end]
+    is_around = all(kind in _AROUND for kind in found.kinds)
+    if is_around and parse_strict(document).is_valid:
+        return document
+    # A fence around all of the text: its inside is strict JSON.
+    is_whole = found.kinds == ("fenced",) and found.end - found.start == len(output.text)
+    if output.tolerant or is_whole:
+        return json.dumps(found.value, ensure_ascii=False)
+    return output.text
 
 
 _BUILT_IN: Mapping[str, Callable[[str], str]] = {
     "strip_fence": _strip_fence,
     "strip_think": _strip_think,
-    "extract_json": _extract_json,
     "lower": str.lower,
     "strip": str.strip,
 }

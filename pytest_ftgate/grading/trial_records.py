@@ -30,6 +30,7 @@ def record_failure(
         outcome=outcome,
         signature=failure.signature if outcome != "ungraded" else None,
         latency_s=failure.latency_s,
+        paid_usd=failure.paid_usd,
         attempts=failure.attempts,
         request_hash=trial.request_hash,
         error=clean(failure.message, MAX_REASON_CHARS),
@@ -75,6 +76,7 @@ def record_answer(
         usage=response.usage,
         latency_s=response.latency_s,
         cost_usd=response.cost_usd,
+        paid_usd=response.paid_usd,
         model=response.model,
         system_fingerprint=response.system_fingerprint,
         cached=response.cached,
@@ -109,10 +111,11 @@ def _find_flags(
     flags = []
     if outcome == "passed" and is_truncated(trial, response):
         flags.append("truncated")
-    if "strict" in parsed.__dict__ and parsed.strict.duplicate_keys:
+    if parsed.has_duplicate_keys:
         flags.append("duplicate_keys")
-    if "diagnosis" in parsed.__dict__ and signature in parsed.diagnosis.signatures:
-        flags.append("recovered" if parsed.diagnosis.has_value else "not_recovered")
+    at_fault = next((found for found in parsed.diagnoses if signature in found.signatures), None)
+    if at_fault is not None:
+        flags.append("recovered" if at_fault.has_value else "not_recovered")
     if is_cut:
         flags.append("output_cut")
     return tuple(flags)

@@ -50,6 +50,12 @@ def read_date(text: str, form: str | None = None) -> When | None:
         return None
 
 
+def write_date(day: When, form: str) -> str:
+    """The date in a form of `datetime.strptime`, the year in four digits."""
+    # Not every C library writes 987 as 0987, which alone can be read again.
+    return day.strftime(form.replace("%Y", f"{day.year:04}"))
+
+
 def is_same_date(got: When, expected: When) -> bool:
     """Whether they are the same day; where a time is expected, the same instant.
 

@@ -20,7 +20,8 @@ CASE_KEYS = (
     "id", "input", "expected", "context", "tags", "vars", "messages", "tools", "group", "must_pass", "split",
     "graders",
 )  # fmt: skip
-EXAMPLE_KEYS = ("id", "input", "expected", "context", "tags", "vars", "messages", "tool_calls")
+_EXAMPLE_ANSWERS = ("answer", "tool_calls")
+EXAMPLE_KEYS = ("id", "input", "expected", "context", "tags", "vars", "messages", *_EXAMPLE_ANSWERS)
 TAKEN_VARS = frozenset({"input", "expected", "context", "vars"})
 
 
@@ -52,7 +53,7 @@ def read_case(row: Json, place: Place, reading: Reading) -> Case | None:
 def read_example(row: Json, place: Place, reading: Reading) -> dict[str, Json] | None:
     """A few-shot example: a case-like mapping with the answer it shows; None after a problem.
 
-    The answer is `expected`, or `tool_calls`, or the last of its `messages`.
+    The answer is `answer`, or `tool_calls`, or the last of its `messages`, or `expected`.
     """
     before = len(reading.problems)
     plain = row
@@ -62,10 +63,14 @@ def read_example(row: Json, place: Place, reading: Reading) -> dict[str, Json] |
                 reading.problems.add(
                     place.at(key), f"`{key}` has no meaning in a few-shot example; remove it"
                 )
-        plain = {key: value for key, value in row.items() if key != "tool_calls"}
+        if "answer" in row and (row["answer"] is None or not str(row["answer"]).strip()):
+            what = say_wrong_type("the answer to show (a text)", row["answer"])
+            reading.problems.add(place.at("answer"), what)
+        plain = {key: value for key, value in row.items() if key not in _EXAMPLE_ANSWERS}
     case = read_case(plain, place, reading)
-    if case is not None and not (case.has_expected or case.messages or "tool_calls" in row):
-        reading.problems.add(place, "a few-shot example needs `expected`: the output it shows")
+    is_answered = case is None or case.has_expected or case.messages or set(row) & set(_EXAMPLE_ANSWERS)
+    if not is_answered:
+        reading.problems.add(place, "a few-shot example needs `expected` (or `answer`): the output it shows")
     return dict(row) if len(reading.problems) == before else None
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_ftgate.loading.arms import RESERVED, read_arms
+from pytest_ftgate.loading.cache import EvalsetCache
 from pytest_ftgate.loading.case_files import read_case_file
 from pytest_ftgate.loading.cases import check_unique_id, make_id, read_case
 from pytest_ftgate.loading.files import EvalsetFiles, name_file
@@ -30,13 +31,24 @@ SHORTEST = (
 
 
 def load_evalset(
-    path: Path, rootdir: Path, registries: Registries, *, allow_outside: bool = False
+    path: Path,
+    rootdir: Path,
+    registries: Registries,
+    *,
+    allow_outside: bool = False,
+    cache: Path | None = None,
 ) -> Evalset:
     """The evalset at `path`, every file it names read, every default filled in.
 
-    Raises EvalsetError with all problems of the file and of the files it names.
+    `cache`: a folder where large evalsets are kept as they were read; None keeps nothing. Raises
+    EvalsetError with all problems of the file and of the files it names.
     """
     name = name_file(path, rootdir)
+    kept = EvalsetCache(cache, name, registries, allow_outside=allow_outside) if cache else None
+    if kept is not None:
+        found = kept.read(path, EvalsetFiles(path, rootdir, Problems(name), allow_outside=allow_outside))
+        if found is not None:
+            return found
     problems = Problems(name)
     files = EvalsetFiles(path, rootdir, problems, allow_outside=allow_outside)
     reading = Reading(problems, files, registries)
@@ -47,7 +59,10 @@ def load_evalset(
     evalset = _read_evalset(document, path, reading)
     if len(problems):
         problems.raise_all()
-    return replace(evalset, files=files.names, digest=files.digest)
+    evalset = replace(evalset, files=files.names, digest=files.digest)
+    if kept is not None and text is not None:
+        kept.write(text, evalset, files)
+    return evalset
 
 
 def _read_evalset(document: Document, path: Path, reading: Reading) -> Evalset:

@@ -16,7 +16,7 @@ MAX_FILE_BYTES = 128 * 1024 * 1024
 
 
 class EvalsetFiles:
-    """Reads files relative to the evalset's folder and remembers what was read.
+    """Reads files relative to the evalset's folder and remembers what was read; `size` in bytes.
 
     Paths are followed through symlinks and must end under the rootdir, unless `allow_outside`.
     """
@@ -27,11 +27,18 @@ class EvalsetFiles:
         self._problems, self._allow_outside = problems, allow_outside
         self._texts: dict[str, str] = {}
         self._digests: dict[str, bytes] = {}
+        self._named: dict[str, None] = {}
+        self.size = 0
 
     @property
     def names(self) -> tuple[str, ...]:
         """The files read so far, rootdir-relative with forward slashes, in the order read."""
         return tuple(self._digests)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The files read beside the evalset's own, as it names them, in the order read."""
+        return tuple(self._named)
 
     @property
     def digest(self) -> str:
@@ -58,6 +65,7 @@ class EvalsetFiles:
         if text is None:
             return None
         self._texts[name] = text
+        self._named[str(named)] = None
         return name, text
 
     def _find(self, named: object, place: Place) -> Path | None:
@@ -84,6 +92,7 @@ class EvalsetFiles:
         if content is None:
             return None
         self._digests[name] = hashlib.sha256(content).digest()
+        self.size += len(content)
         try:
             return content.decode("utf-8").removeprefix("\ufeff")
         except UnicodeDecodeError as error:

@@ -107,6 +107,12 @@ def _check_transforms(value: Json, place: Place, reading: Reading) -> None:
     if isinstance(value, str):
         if value not in TRANSFORMS:
             check_function(value, place, reading, also=TRANSFORMS)
+        elif value in reading.registries.functions:
+            reading.problems.add(
+                place,
+                f"'{value}' is a built-in transform and a registered python function as well; "
+                "register the function under another name",
+            )
     elif isinstance(value, list):
         for index, name in enumerate(value):
             _check_transforms(name, place.at(index), reading)

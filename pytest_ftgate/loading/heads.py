@@ -74,11 +74,7 @@ def _make_model(written: Json) -> ModelSpec:
     return ModelSpec(
         model=written["model"],
         params=written.get("params") or {},
-        price=None
-        if price is None
-        else Price(
-            input_usd_per_m=float(price["input_usd_per_m"]), output_usd_per_m=float(price["output_usd_per_m"])
-        ),
+        price=None if price is None else Price(**{name: float(usd) for name, usd in price.items()}),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
 from pytest_ftgate.model.evalset import Json
@@ -106,8 +107,8 @@ def _add_record_extras(line: dict[str, Json], record: Record) -> None:
         line["tied_to_prompt"] = False
     if record.flags:
         line["flags"] = list(record.flags)
-    if (serving_cost := _finite(record.serving_cost_usd)) is not None:
-        line["serving_cost_usd"] = serving_cost
+    costs = {name: _finite(getattr(record, name)) for name in ("paid_usd", "serving_cost_usd")}
+    line.update({name: usd for name, usd in costs.items() if usd is not None})
     if record.serving_attempts:
         line["serving_attempts"] = record.serving_attempts
 
@@ -117,11 +118,12 @@ def decode_record(line: Mapping[str, Any]) -> Record:
 
     Raises ValueError naming the key where a value is missing or of the wrong type.
     """
+    # The same few texts stand in every line: of a large run they must not be kept 100,000 times.
     key = TrialKey(
-        evalset=read_text(line, "evalset"),
-        case=read_text(line, "case"),
-        arm=read_text(line, "arm"),
-        role=read_text(line, "role"),
+        evalset=intern(read_text(line, "evalset")),
+        case=intern(read_text(line, "case")),
+        arm=intern(read_text(line, "arm")),
+        role=intern(read_text(line, "role")),
         repeat=read_count(line, "repeat", minimum=1),
     )
     return Record(
@@ -136,13 +138,14 @@ def decode_record(line: Mapping[str, Any]) -> Record:
         usage=_decode_usage(line),
         latency_s=read_number_or_none(line, "latency_s"),
         cost_usd=read_number_or_none(line, "cost_usd"),
+        paid_usd=read_number_or_none(line, "paid_usd"),
         model=read_text_or_none(line, "model"),
         system_fingerprint=read_text_or_none(line, "system_fingerprint"),
         cached=read_flag(line, "cached", False),
         answered_at=read_text_or_none(line, "answered_at"),
         attempts=read_count(line, "attempts", default=0),
         turns=read_count(line, "turns", default=1),
-        request_hash=read_text(line, "request_hash", default=""),
+        request_hash=intern(read_text(line, "request_hash", default="")),
         tied_to_prompt=read_flag(line, "tied_to_prompt", True),
         schema_enforced=read_choice_or_none(line, "schema_enforced", _ENFORCED),
         flags=read_texts(line, "flags"),

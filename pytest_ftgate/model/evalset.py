@@ -40,10 +40,14 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """User-stated price of a model, USD per million tokens; overrides litellm's map."""
+    """Price of a model, USD per million tokens; one that the evalset states overrides litellm's map.
+
+    `cached_input_usd_per_m` is for prompt tokens that the vendor read from its cache; None = as the others.
+    """
 
     input_usd_per_m: float
     output_usd_per_m: float
+    cached_input_usd_per_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,11 @@ class Grader(Protocol):
     of the positional value, or None where the grader takes none. `needs_expected`: without an
     expected value (and without a `value`) the trial is ungraded. `is_format`: counts as a format
     grader (DESIGN section 6).
+
+    Optional members, all read at planning. Sentences on what keeps it from judging anything, told with the
+    cases before a model is asked: `problems(spec)`, and `case_problems(spec, case)` for what only the case
+    shows. `reads_expected`: "whole" or "part" where `expected` is an answer (or stands in one).
+    `expected_holds(spec)`: what it holds where it is no answer ("tests"); few-shot examples never show that.
     """
 
     is_format: bool

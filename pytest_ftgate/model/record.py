@@ -18,6 +18,8 @@ class Record:
     survival. `error` is the message of an unanswered trial or a crashing grader.
     `serving_cost_usd` is what this run paid for the replies of judges and embedders about this answer (None:
     none were asked, or no price is known), `serving_attempts` the requests it sent for them.
+    `paid_usd`: what this run paid for the answer, where `spent_usd` cannot tell it from the rest: where turns
+    of the answer were paid under another arm, and where there is no answer.
     `flags`: notes that change no outcome, such as `truncated` on a passing answer.
     """
 
@@ -32,6 +34,7 @@ class Record:
     usage: Usage | None = None
     latency_s: float | None = None
     cost_usd: float | None = None
+    paid_usd: float | None = None
     model: str | None = None
     system_fingerprint: str | None = None
     cached: bool = False
@@ -49,6 +52,13 @@ class Record:
     @property
     def is_unanswered(self) -> bool:
         return is_unanswered(self.signature)
+
+    @property
+    def spent_usd(self) -> float | None:
+        """What this run paid for the answer, its graders' models apart; None where no price is known."""
+        if self.paid_usd is not None:
+            return self.paid_usd
+        return 0.0 if self.cached and self.cost_usd is not None else self.cost_usd
 
     @property
     def is_judged(self) -> bool:

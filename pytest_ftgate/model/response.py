@@ -8,6 +8,10 @@ from typing import Literal, TypeAlias
 SchemaEnforced: TypeAlias = Literal["enforced", "unsupported", "unverified"]
 
 
+STOP_SIGNATURES = ("infra:budget", "infra:stopped")
+"""Of trials that were not asked: a cap on money or tokens was reached, or their model was given up."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Token counts of one response, summed over the turns of a trial."""
@@ -31,7 +35,8 @@ class ToolCall:
 class Response:
     """A model's answer. `text` is None where only tool calls came. Times in seconds, cost in USD.
 
-    `cost_usd` None = price unknown. `attempts` counts network tries; `turns` follow-ups included.
+    `cost_usd` None = price unknown. `paid_usd`: what this run paid for it, where that is neither all of
+    `cost_usd` nor, of a cached one, nothing. `attempts` counts network tries; `turns` follow-ups included.
     `cached`: served from the response store or a recording. `answered_at` is ISO 8601 UTC.
     `tied_to_prompt` is False for a recorded row without a request hash.
     """
@@ -42,6 +47,7 @@ class Response:
     usage: Usage | None = None
     latency_s: float | None = None
     cost_usd: float | None = None
+    paid_usd: float | None = None
     model: str | None = None
     system_fingerprint: str | None = None
     cached: bool = False
@@ -56,13 +62,15 @@ class Response:
 class Failure:
     """No response. `signature` is `infra:*` (unanswered), `call:*` or `refusal:content_filter`.
 
-    `infra:not_recorded` and `infra:stale` are replay's: no row, or a row for another request.
+    `infra:not_recorded` and `infra:stale` are replay's: no row, or a row for another request. `paid_usd` is
+    what the turns before it cost.
     """
 
     signature: str
     message: str
     attempts: int = 1
     latency_s: float | None = None
+    paid_usd: float | None = None
 
 
 Answer: TypeAlias = Response | Failure

@@ -7,12 +7,34 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """How an arm × role was looked at before all of its cases were in.
+
+    It is judged at look `look` of `looks`: the last one where it ran to its end, else the one at which it
+    was proven and stopped. `cases_left_out` and `trials_left_out` were not run then; `beyond` are cases that
+    ran all the same (`must_pass`, and those that show whether repeats are identical): they count in no rate.
+    """
+
+    look: int
+    looks: int
+    cases_left_out: int = 0
+    trials_left_out: int = 0
+    beyond: tuple[str, ...] = ()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the arm was stopped before its end."""
+        return self.look < self.looks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """`selected` of `total` items were to run; `partial`: the rest was left out on purpose.
 
     `dropped`: (arm, role) → trials left out because repeats were seen to be identical.
     `not_needed`: arm → reason, for arms the ladder did not have to climb to. `unsupported`: those of them
     that do not apply, for the vendor refuses their response format.
+    `looks`: (arm, role) → looks, for those that could be stopped before all their cases were in.
     `missing`: planned, selected and needed trials without a record. `stop`: why the run ended early.
     """
 
@@ -22,6 +44,7 @@ class RunFacts:
     dropped: Mapping[tuple[str, str], int] = field(default_factory=dict)
     not_needed: Mapping[str, str] = field(default_factory=dict)
     unsupported: frozenset[str] = frozenset()
+    looks: Mapping[tuple[str, str], Looks] = field(default_factory=dict)
     missing: int = 0
     stop: str | None = None
     requests_sent: int = 0

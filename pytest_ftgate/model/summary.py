@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_ftgate.model.response import SchemaEnforced
+from pytest_ftgate.model.run import Looks
 from pytest_ftgate.model.trial import ArmStatus
 
 
@@ -47,7 +48,8 @@ class BarTest:
     """An arm's accuracy held against the bar. Bounds are one-sided.
 
     `lower_m` at alpha/M, `upper_ft` at alpha_fine_tune. `p_above`: p-value of H0 accuracy <= bar
-    (small = proven above). `p_below`: of H0 accuracy >= bar.
+    (small = proven above). `p_below`: of H0 accuracy >= bar. Where the arm could stop early, `lower`,
+    `lower_m` and `p_above` are adjusted for the looks.
     """
 
     value: float
@@ -65,6 +67,7 @@ class ArmSummary:
 
     `lenient_test` counts `call:*` failures as passes. `identical_repeats`: all repeats of all
     cases with >= 2 gave the same text (None where no case has two). `draws` = trials per case.
+    `looks`: where the arm could stop early; its bounds and p-values are then adjusted for that.
     """
 
     arm: str
@@ -93,6 +96,7 @@ class ArmSummary:
     draws: int = 0
     icc: float | None = None
     tallies: tuple[CaseTally, ...] = ()
+    looks: Looks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +287,7 @@ class Summary:
     requests_sent: int = 0
     cost_usd: float | None = None
     serving_cost_usd: float | None = None
+    unpriced_calls: int = 0
     judges: Mapping[str, JudgeAgreement] = field(default_factory=dict)
 
     def arm(self, name: str, role: str = "candidate") -> ArmSummary | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_ftgate.model.evalset import Evalset, GraderSpec, Json, Message
+from pytest_ftgate.model.settings import Shard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -64,7 +65,8 @@ class Trial:
     request, hash and draw, never a call of its own. `tolerant`: graders see the tolerantly parsed
     value. `max_turns`: follow-up turns allowed after a format failure (arm `reask`), 0 = none.
     `extract`: JSON pointer to the part of a JSON answer that graders read as the text (arm `structured`
-    where graders expect a bare label); None = the whole answer.
+    where graders expect a bare label); None = the whole answer. `graders_hash`: of what decides on follow-up
+    turns; None where there are none.
     """
 
     key: TrialKey
@@ -75,6 +77,7 @@ class Trial:
     tolerant: bool = False
     max_turns: int = 0
     extract: str | None = None
+    graders_hash: str | None = None
 
 
 ArmStatus = Literal["run", "skipped", "not_run", "waived"]
@@ -112,6 +115,7 @@ class Plan:
 
     `graders` maps a case id to its graders (the evalset's, then its own), values rendered.
     `multiplicity` is M of the correction for several arms: the applicable arms planned.
+    `shard`: `items` are those of its cases only, every arm and repeat of them is run, and nothing is decided.
     """
 
     evalset: Evalset
@@ -123,3 +127,4 @@ class Plan:
     graders: Mapping[str, tuple[GraderSpec, ...]]
     knowledge_tokens: int | None = None
     settings_hash: str = ""
+    shard: Shard | None = None

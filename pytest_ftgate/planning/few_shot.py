@@ -15,7 +15,7 @@ from pytest_ftgate.model.trial import Trial
 from pytest_ftgate.planning.conversation import insert_shots, question_index, question_place
 from pytest_ftgate.planning.leakage import find_exact_leaks
 from pytest_ftgate.planning.ranking import Ranking
-from pytest_ftgate.planning.shots import Shot, find_shot_problem, read_shot
+from pytest_ftgate.planning.shots import Shot, choose_answer_form, find_shot_problem, read_shot
 from pytest_ftgate.planning.templates import TemplateUseError
 from pytest_ftgate.planning.texts import case_text
 
@@ -66,13 +66,10 @@ class FewShotArm:
 
 def read_pool(spec: ArmSpec, evalset: Evalset) -> list[Shot]:
     """All examples of an arm. Raises FtgateError for one that cannot be read."""
-    calls_tools = any(
-        grader.name == "tool-call"
-        for graders in (evalset.graders, *(case.graders for case in evalset.cases))
-        for grader in graders
-    )
+    specs = (*evalset.graders, *(spec for case in evalset.cases for spec in case.graders))
+    form = choose_answer_form(specs)
     examples = spec.options.get("examples") or ()
-    return [read_shot(example, index, calls_tools=calls_tools) for index, example in enumerate(examples)]
+    return [read_shot(example, index, form) for index, example in enumerate(examples)]
 
 
 def _find_leak_problem(spec: ArmSpec, evalset: Evalset) -> Iterable[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
 from pytest_ftgate.model.evalset import Json
@@ -45,7 +46,7 @@ def canonical_json(value: Json) -> str:
     Raises ValueError for what is no JSON or nested too deep.
     """
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+        return _CANONICAL.encode(value)
     except RecursionError:
         raise ValueError("nested too deep") from None
     except TypeError as error:
@@ -54,10 +55,14 @@ def canonical_json(value: Json) -> str:
 
 def draw_name(repeat: int, rank: int) -> str:
     """The draw of a trial: its repeat, and its rank (from 0) among equal requests of other cases."""
-    return str(repeat) if rank == 0 else f"{repeat}.{rank}"
+    # Interned: nearly all trials share a handful of names.
+    return intern(str(repeat) if rank == 0 else f"{repeat}.{rank}")
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is no JSON type")
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)

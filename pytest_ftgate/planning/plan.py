@@ -15,7 +15,10 @@ from pytest_ftgate.planning.grader_problems import find_grader_problems
 from pytest_ftgate.planning.grader_values import resolve_graders
 from pytest_ftgate.planning.ladder import choose_arms, order_arms
 from pytest_ftgate.planning.problems import Problems
+from pytest_ftgate.planning.reask import tie_turns
 from pytest_ftgate.planning.roles import add_serving_models, answering_roles, resolve_models
+from pytest_ftgate.planning.shards import keep_shard
+from pytest_ftgate.planning.shot_answers import find_shot_answer_problems
 from pytest_ftgate.planning.texts import CHARS_PER_TOKEN, context_text, estimate_tokens
 from pytest_ftgate.registry import Registries
 
@@ -41,18 +44,19 @@ def build_plan(evalset: Evalset, settings: Settings, registries: Registries) -> 
     repeats = settings.repeats or evalset.repeats or settings.ini_repeats or DEFAULT_REPEATS
     planned = choose_arms(evalset, settings, registries, problems)
     graders = resolve_graders(evalset, problems)
-    find_grader_problems(graders, registries, problems, evalset.path)
+    find_grader_problems(evalset, graders, registries, problems)
+    find_shot_answer_problems(evalset, graders, planned, registries, problems)
     # Trials need a model and arms that can be used; what a template lacks is told all the same later.
     problems.raise_if_any()
     trials = ArmTrials(evalset, settings, registries, problems, repeats=repeats)
     arms = order_arms(planned, evalset, trials, problems)
     roles = answering_roles(dict(evalset.models))
-    items = _list_items(evalset, arms, roles, trials)
+    items = tie_turns(_list_items(evalset, arms, roles, trials), evalset, graders, registries)
     problems.raise_if_any()
     multiplicity = sum(arm.status == "run" for arm in arms)
     return Plan(
         evalset=evalset,
-        items=items,
+        items=items if settings.shard is None else keep_shard(items, evalset.cases, settings.shard),
         arms=arms,
         roles=roles,
         repeats=repeats,
@@ -60,6 +64,7 @@ def build_plan(evalset: Evalset, settings: Settings, registries: Registries) -> 
         graders=graders,
         knowledge_tokens=_measure_knowledge(evalset, arms, settings, registries),
         settings_hash=_hash_settings(evalset, arms, repeats, multiplicity),
+        shard=settings.shard,
     )
 
 

@@ -175,9 +175,12 @@ def _free_names(source: str) -> frozenset[str]:
 
 
 def _collect(template: Template, names: Mapping[str, Json]) -> str:
-    _environment().loop_steps = 0
+    environment = _environment()
+    environment.loop_steps = 0
     chunks, size = [], 0
-    for chunk in template.generate(names):
+    # Template.generate() copies the globals out of a ChainMap for each text: that is half of a rendering.
+    context = template.new_context({**environment.globals, **names}, shared=True)
+    for chunk in template.root_render_func(context):
         size += len(chunk)
         if size > MAX_RENDERED_CHARS:
             raise TemplateUseError(f"the template's text is longer than {MAX_RENDERED_CHARS:,} characters")

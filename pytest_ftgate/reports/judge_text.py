@@ -17,6 +17,20 @@ def describe_judges(judges: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def describe_spending(entry: Mapping[str, Any]) -> str:
+    """'Spent $0.83 (2,950 calls)', 'Spent at least …' or 'Cost unknown (…)'; nothing where none was sent."""
+    calls, cost, unpriced = entry["requests_sent"], entry["cost_usd"], entry.get("unpriced_calls", 0)
+    if not calls:
+        return ""
+    if not cost and (cost is None or unpriced):
+        return f"Cost unknown ({format_count(calls, 'call')})."
+    at_least, among = ("at least ", f", {unpriced:,} of them of unknown price") if unpriced else ("", "")
+    return (
+        f"Spent {at_least}{format_money(cost)} ({format_count(calls, 'call')}{among})"
+        f"{describe_serving_cost(entry)}."
+    )
+
+
 def describe_serving_cost(entry: Mapping[str, Any]) -> str:
     """', of it $0.02 for judges and embedders'; nothing where none was paid."""
     cost = entry["serving_cost_usd"]

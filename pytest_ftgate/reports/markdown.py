@@ -8,13 +8,13 @@ from typing import Any
 
 from pytest_ftgate.reports.confusion import build_matrix, list_confusions
 from pytest_ftgate.reports.hostile_text import show_text
-from pytest_ftgate.reports.judge_text import describe_judges, describe_serving_cost
+from pytest_ftgate.reports.judge_text import describe_judges, describe_spending
+from pytest_ftgate.reports.look_text import describe_stops
 from pytest_ftgate.reports.numbers import (
     format_accuracy,
     format_count,
     format_failure_rate,
     format_interval,
-    format_money,
     format_odds,
     format_percent,
     format_price,
@@ -123,6 +123,8 @@ def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     tied = "" if entry["tied_to_prompt"] else " Answers are not tied to this prompt."
     yield f"{size}. {escape_text(models)}{tied}".strip()
     yield _arms_table(entry["arms"])
+    if stops := list(describe_stops(entry)):
+        yield "\n".join(f"- {escape_text(line)}" for line in stops)
     yield _gates_table(entry["gates"])
     yield from _pattern_blocks(entry["patterns"])
     yield from _breakdown_blocks(entry)
@@ -283,8 +285,7 @@ def _closing_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     if verdict["next_command"]:
         yield f"Next: {escape_code(verdict['next_command'])}"
     if entry["requests_sent"]:
-        money, calls = format_money(entry["cost_usd"]), format_count(entry["requests_sent"], "call")
-        yield escape_text(f"Spent {money} ({calls}){describe_serving_cost(entry)}.")
+        yield escape_text(describe_spending(entry))
 
 
 def _header_blocks(header: Mapping[str, Any]) -> Iterator[str]:

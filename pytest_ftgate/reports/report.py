@@ -83,6 +83,7 @@ def describe_evalset(plan: Plan, summary: Summary, judgement: Judgement) -> dict
         "requests_sent": summary.requests_sent,
         "cost_usd": summary.cost_usd,
         "serving_cost_usd": summary.serving_cost_usd,
+        "unpriced_calls": summary.unpriced_calls,
         "judges": {name: asdict(judge) for name, judge in summary.judges.items()},
     }
 
@@ -155,6 +156,7 @@ def _describe_arm(arm: ArmSummary) -> dict[str, Json]:
         "schema_enforced": arm.schema_enforced,
         "draws": arm.draws,
         "icc": arm.icc,
+        "looks": asdict(arm.looks) if arm.looks else None,
     }
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, show_text
-from pytest_ftgate.reports.judge_text import describe_judges, describe_serving_cost
-from pytest_ftgate.reports.numbers import format_count, format_money, format_odds
+from pytest_ftgate.reports.judge_text import describe_judges, describe_spending
+from pytest_ftgate.reports.look_text import describe_stops
+from pytest_ftgate.reports.numbers import format_count, format_odds
 from pytest_ftgate.reports.pattern_text import render_patterns
 from pytest_ftgate.reports.plan_text import describe_plan
 from pytest_ftgate.reports.tables import name_arm, render_arms, render_confusion, render_rates, wrap_text
@@ -53,7 +54,8 @@ def render_evalset(
 
 
 def _blocks(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) -> Iterator[list[str]]:
-    yield [*render_arms(entry["arms"], room), *_describe_absent_arms(entry["arms"], room)]
+    stops = [line for text in describe_stops(entry) for line in wrap_text(text, room, "    ")]
+    yield [*render_arms(entry["arms"], room), *stops, *_describe_absent_arms(entry["arms"], room)]
     yield render_patterns(entry["patterns"], room, verbosity, unicode)
     if verbosity >= 1:
         yield render_confusion(entry["confusion"], room)
@@ -162,10 +164,4 @@ def name_changes(verdict: Mapping[str, Any]) -> str:
 
 def _describe_odds_and_spending(entry: Mapping[str, Any]) -> str:
     odds = format_odds(entry["verdict"]["p"])
-    calls = entry["requests_sent"]
-    cost = entry["cost_usd"]
-    spent = ""
-    if calls:
-        money = "Cost unknown" if cost is None else f"Spent {format_money(cost)}"
-        spent = f"{money} ({format_count(calls, 'call')}){describe_serving_cost(entry)}."
-    return " ".join(part for part in (odds, spent) if part)
+    return " ".join(part for part in (odds, describe_spending(entry)) if part)

@@ -8,7 +8,7 @@ from math import floor
 
 from pytest_ftgate.model.evalset import CANDIDATE, DecisionSpec
 from pytest_ftgate.model.response import SchemaEnforced
-from pytest_ftgate.model.run import RunFacts
+from pytest_ftgate.model.run import Looks, RunFacts
 from pytest_ftgate.model.summary import ArmSummary, BarTest, CaseTally, Rate
 from pytest_ftgate.model.trial import Plan, PlannedArm
 from pytest_ftgate.statistics.intervals import Groups, Sample, build_sample
@@ -44,7 +44,9 @@ class ArmFrame:
 def summarise_arm(frame: ArmFrame, arm: PlannedArm, role: str, counts: Counts) -> ArmSummary:
     """The numbers of an arm that was run."""
     dropped = frame.facts.dropped.get((arm.name, role), 0)
-    planned = frame.planned.get((arm.name, role), 0) - dropped
+    looks = frame.facts.looks.get((arm.name, role))
+    stopped = looks if looks is not None and looks.is_stopped else None
+    planned = frame.planned.get((arm.name, role), 0) - dropped - (stopped.trials_left_out if stopped else 0)
     graded = counts.graded
     sample = build_sample(graded, frame.groups) if graded else None
     spending, answered = counts.spending, sum(counts.answered.values())
@@ -57,12 +59,12 @@ def summarise_arm(frame: ArmFrame, arm: PlannedArm, role: str, counts: Counts) -
         question=arm.question,
         status="run",
         reason=arm.reason,
-        accuracy=_measure(frame, sample, counts, counts.passed, planned),
-        call_failures=_measure(frame, sample, counts, counts.call_failed, planned),
-        format_failures=_measure_format(frame, counts, planned),
-        pass_hat_k=_measure_all_pass(frame, counts, planned),
-        accuracy_test=_hold(frame, sample, counts, lenient=False),
-        lenient_test=_hold(frame, sample, counts, lenient=True),
+        accuracy=_measure(frame, sample, counts, counts.passed, planned, looks),
+        call_failures=_measure(frame, sample, counts, counts.call_failed, planned, stopped),
+        format_failures=_measure_format(frame, counts, planned, stopped),
+        pass_hat_k=_measure_all_pass(frame, counts, planned, stopped),
+        accuracy_test=_hold(frame, sample, counts, looks, lenient=False),
+        lenient_test=_hold(frame, sample, counts, looks, lenient=True),
         planned=planned,
         unanswered=counts.unanswered,
         identical_repeats=counts.identical_repeats,
@@ -77,6 +79,7 @@ def summarise_arm(frame: ArmFrame, arm: PlannedArm, role: str, counts: Counts) -
         draws=max(counts.answered.values(), default=0),
         icc=estimate_icc(counts.passed, graded),
         tallies=_build_tallies(frame, counts),
+        looks=looks,
     )
 
 
@@ -99,15 +102,22 @@ def summarise_idle_arm(frame: ArmFrame, arm: PlannedArm) -> ArmSummary:
 
 
 def _measure(
-    frame: ArmFrame, sample: Sample | None, counts: Counts, hits: Mapping[str, int], planned: int
+    frame: ArmFrame,
+    sample: Sample | None,
+    counts: Counts,
+    hits: Mapping[str, int],
+    planned: int,
+    looks: Looks | None,
 ) -> Rate:
     if sample is None:
         return build_empty_rate(errors=counts.errors, planned=planned)
     alpha = frame.decision.alpha
-    return build_rate(sample, hits, counts.graded, alpha=alpha, errors=counts.errors, planned=planned)
+    return build_rate(
+        sample, hits, counts.graded, alpha=alpha, errors=counts.errors, planned=planned, looks=looks
+    )
 
 
-def _measure_format(frame: ArmFrame, counts: Counts, planned: int) -> Rate | None:
+def _measure_format(frame: ArmFrame, counts: Counts, planned: int, looks: Looks | None) -> Rate | None:
     """The format-failure rate over the cases with a format grader; None where there is none."""
     if not frame.format_cases:
         return None
@@ -118,20 +128,30 @@ def _measure_format(frame: ArmFrame, counts: Counts, planned: int) -> Rate | Non
         alpha=frame.decision.alpha,
         errors=counts.errors,
         planned=planned,
+        looks=looks,
     )
 
 
-def _measure_all_pass(frame: ArmFrame, counts: Counts, planned: int) -> Rate:
+def _measure_all_pass(frame: ArmFrame, counts: Counts, planned: int, looks: Looks | None) -> Rate:
     """Rate of cases that pass all their repeats, over the cases where all of them were judged."""
     draws = max(counts.graded.values(), default=0)
     values = estimate_by_case(counts.passed, counts.graded, draws) if draws else {}
     graded = dict.fromkeys(values, 1)
     hits = {case: 1 for case, value in values.items() if value == 1}
-    alpha = frame.decision.alpha
-    return measure_rate(hits, graded, frame.groups, alpha=alpha, errors=counts.errors, planned=planned)
+    return measure_rate(
+        hits,
+        graded,
+        frame.groups,
+        alpha=frame.decision.alpha,
+        errors=counts.errors,
+        planned=planned,
+        looks=looks,
+    )
 
 
-def _hold(frame: ArmFrame, sample: Sample | None, counts: Counts, *, lenient: bool) -> BarTest | None:
+def _hold(
+    frame: ArmFrame, sample: Sample | None, counts: Counts, looks: Looks | None, *, lenient: bool
+) -> BarTest | None:
     if sample is None:
         return None
     hits = dict(counts.passed)
@@ -145,6 +165,7 @@ def _hold(frame: ArmFrame, sample: Sample | None, counts: Counts, *, lenient: bo
         alpha=decision.alpha,
         alpha_m=decision.alpha / max(frame.plan.multiplicity, 1),
         alpha_ft=decision.alpha_fine_tune,
+        looks=looks,
     )
 
 

@@ -11,20 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from math import fsum
-from typing import Any
+
+from pytest_ftgate.statistics.beta import beta_quantile, lower_beta, upper_beta
 
 Groups = Mapping[str, str | None]
 """Case id → group. A case without a group (None or absent) is a cluster of its own."""
-
-
-@cache
-def load_special() -> Any:
-    """`scipy.special`, imported where the first number is wanted: the import takes half a second."""
-    import scipy.special
-
-    return scipy.special
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +31,28 @@ class Estimate:
         if self.value <= 0:
             return 0.0
         hits = self.value * self.effective
-        return float(load_special().betaincinv(hits, self.effective - hits + 1, alpha))
+        return beta_quantile(hits, self.effective - hits + 1, alpha)
 
     def upper(self, alpha: float) -> float:
         """One-sided upper bound at level alpha."""
         if self.value >= 1:
             return 1.0
         hits = self.value * self.effective
-        return float(load_special().betaincinv(hits + 1, self.effective - hits, 1 - alpha))
+        return beta_quantile(hits + 1, self.effective - hits, 1 - alpha)
 
     def p_at_most(self, limit: float) -> float:
         """p-value of H0 "the rate is at most `limit`": small = shown to lie above it."""
         if self.value <= 0:
             return 1.0
         hits = self.value * self.effective
-        return float(load_special().betainc(hits, self.effective - hits + 1, limit))
+        return lower_beta(hits, self.effective - hits + 1, limit)
 
     def p_at_least(self, limit: float) -> float:
         """p-value of H0 "the rate is at least `limit`": small = shown to lie below it."""
         if self.value >= 1:
             return 1.0
         hits = self.value * self.effective
-        return float(load_special().betaincc(hits + 1, self.effective - hits, limit))
+        return upper_beta(hits + 1, self.effective - hits, limit)
 
 
 @dataclass(frozen=True, slots=True)

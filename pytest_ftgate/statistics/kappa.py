@@ -36,10 +36,10 @@ class Kappa:
 
 
 def measure_kappa(both: int, first_only: int, second_only: int, neither: int) -> Kappa:
-    """Kappa of two raters who each say yes or no, with a 95 % interval.
+    """Kappa of people and a judge who each say yes or no, with a 95 % interval.
 
-    `both` … `neither`: how many things were said yes to by both raters, by the first one only, by the second
-    one only, by neither. The interval is normal, kappa and its standard error (Fleiss, Cohen & Everitt
+    `both` … `neither`: how many things were said yes to by both, by people only, by the judge only, by
+    neither. The interval is normal, kappa and its standard error (Fleiss, Cohen & Everitt
     1969) taken from the table with 1 added to each cell, in the manner of Agresti & Coull (1998), cut
     at +-1 and widened to hold the estimate. Simulated for kappa -0.2 .. 0.95 and shares of yes from 0.05 to
     0.95 it covers at least 94.3 % (on average 96 %) at n = 20 .. 200, and 92.4 % at n = 10. Without the
@@ -48,9 +48,9 @@ def measure_kappa(both: int, first_only: int, second_only: int, neither: int) ->
     counts = (both, first_only, second_only, neither)
     n = sum(counts)
     if n == 0:
-        return Kappa(value=None, reason="nothing was labelled by both")
+        return Kappa(value=None, reason="nothing was labelled by both people and the judge")
     if both + first_only in (0, n):
-        what = "the first rater gave one label only, so there is nothing to tell apart"
+        what = "people gave one label only, so there is nothing to tell apart"
         return Kappa(value=None, n=n, reason=what)
     value, _ = estimate_kappa([[both, first_only], [second_only, neither]])
     a, b, c, d = (count + PSEUDO_COUNT for count in counts)

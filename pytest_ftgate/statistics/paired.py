@@ -13,7 +13,8 @@ from math import fsum, sqrt
 
 from pytest_ftgate.model.evalset import CANDIDATE
 from pytest_ftgate.model.summary import CaseTally, Paired
-from pytest_ftgate.statistics.intervals import Groups, load_special
+from pytest_ftgate.statistics.beta import student_quantile
+from pytest_ftgate.statistics.intervals import Groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Difference:
     def _margin(self, alpha: float) -> float:
         if self.freedom < 1:
             return 2.0
-        return float(load_special().stdtrit(self.freedom, 1 - alpha)) * self.error
+        return student_quantile(self.freedom, 1 - alpha) * self.error
 
 
 def estimate_difference(differences: Mapping[str, float], groups: Groups) -> Difference:

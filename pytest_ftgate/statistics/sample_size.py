@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil, fsum, sqrt
-
-from pytest_ftgate.statistics.intervals import load_special
+from statistics import NormalDist
 
 POWER = 0.80
 _TOO_MANY = 1_000_000
@@ -21,8 +20,7 @@ def plan_cases(
     gap = accuracy - bar
     if gap == 0:
         return None
-    special = load_special()
-    level, strength = float(special.ndtri(1 - alpha)), float(special.ndtri(power))
+    level, strength = NormalDist().inv_cdf(1 - alpha), NormalDist().inv_cdf(power)
     spread = level * sqrt(bar * (1 - bar)) + strength * sqrt(accuracy * (1 - accuracy))
     factor = (1 + (repeats - 1) * icc) / repeats
     wanted = max(1, ceil(factor * (spread / gap) ** 2))

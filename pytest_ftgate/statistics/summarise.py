@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from math import fsum
 
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE
 from pytest_ftgate.model.record import Record
@@ -22,8 +21,10 @@ from pytest_ftgate.statistics.breakdowns import (
 )
 from pytest_ftgate.statistics.judges import measure_judges
 from pytest_ftgate.statistics.paired import compare_tallies
+from pytest_ftgate.statistics.rates import adjust_level
 from pytest_ftgate.statistics.sample_size import plan_cases
-from pytest_ftgate.statistics.tallies import Counts, count_records, find_format_cases
+from pytest_ftgate.statistics.spending import count_unpriced, sum_serving, sum_spent
+from pytest_ftgate.statistics.tallies import Counts, count_records, find_format_cases, set_aside
 
 
 def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary:
@@ -32,6 +33,7 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
     Only judged trials count in rates: an unanswered trial is missing, an ungraded case is not in n.
     """
     evalset, alpha = plan.evalset, plan.evalset.decision.alpha
+    records = set_aside(records, facts.looks)
     counts = count_records(records)
     frame = ArmFrame(
         plan=plan,
@@ -71,8 +73,9 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
         tags=measure_tags(evalset, as_is_counts, frame.groups, alpha=alpha),
         infra_errors=infra_errors,
         requests_sent=facts.requests_sent,
-        cost_usd=_sum_spent(plan, records),
-        serving_cost_usd=_sum_serving(records),
+        cost_usd=sum_spent(plan, records),
+        serving_cost_usd=sum_serving(records),
+        unpriced_calls=count_unpriced(records),
         judges=measure_judges(plan, records, frame.groups),
     )
 
@@ -103,8 +106,14 @@ def _compare_arms(arms: Sequence[ArmSummary], alpha: float) -> Iterable[Paired]:
                 continue
             if second.arm == AS_IS or (first.question, second.question) == (2, 1):
                 names = (first.arm, second.arm)
+                # Where one of them was stopped, what they have in common was seen at its look.
+                stopped = next((a.looks for a in (first, second) if a.looks and a.looks.is_stopped), None)
                 paired = compare_tallies(
-                    first.tallies, second.tallies, names=names, alpha=alpha, role=first.role
+                    first.tallies,
+                    second.tallies,
+                    names=names,
+                    alpha=adjust_level(alpha, stopped),
+                    role=first.role,
                 )
                 if paired is not None:
                     yield paired
@@ -140,25 +149,3 @@ def _find_icc(arm: ArmSummary) -> float:
     if arm.identical_repeats:
         return 1.0
     return 0.5 if arm.icc is None else arm.icc
-
-
-def _sum_spent(plan: Plan, records: Sequence[Record]) -> float | None:
-    """What this run paid, judges and embedders included: answers from a store, and the answers judged
-    again, cost nothing.
-
-    None where no price is known.
-    """
-    derived = {(item.arm, item.role) for item in plan.items if any(trial.source_arm for trial in item.trials)}
-    costs = [
-        0.0 if record.cached or (record.key.arm, record.key.role) in derived else record.cost_usd
-        for record in records
-        if record.cost_usd is not None
-    ]
-    costs += [record.serving_cost_usd for record in records if record.serving_cost_usd is not None]
-    return fsum(costs) if costs else None
-
-
-def _sum_serving(records: Sequence[Record]) -> float | None:
-    """What this run paid for the replies that graders asked for; None where none have a known price."""
-    costs = [record.serving_cost_usd for record in records if record.serving_cost_usd is not None]
-    return fsum(costs) if costs else None

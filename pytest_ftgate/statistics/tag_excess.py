@@ -15,29 +15,26 @@ from pytest_ftgate.statistics.intervals import Groups
 
 _NEGLIGIBLE = 1e-18
 
+Table = tuple[int, int, int, int]
+"""Units with the tag that are hits, units with the tag, hits, units."""
+
 
 def find_tag_excess(
     hits: Collection[str], tags: Mapping[str, Collection[str]], groups: Groups, *, alpha: float
 ) -> tuple[TagExcess, ...]:
     """The tags over-represented among the case ids `hits`, at level `alpha` together, surest first.
 
-    `tags` maps every judged case to its tags. The unit is the case. Cases of one group fail together
-    and carry the same tags, so that the test reads one case of each group: the first by id, which
-    knows nothing of its outcome. The counts shown are those of all cases.
+    `tags` maps every judged case to its tags. The unit is the case. Cases of one group fail together, so
+    that the test of a tag reads one case of each group with the tag and one without: the first by id,
+    which knows nothing of its outcome. Where a group has both, that they fail together makes them more alike
+    than chance does, and the test errs on the safe side. The counts shown are those of all cases.
     A tag whose most uneven table would still not reach `alpha` cannot be found; that depends on the
     margins alone, on which the test is conditional, and so it is not counted among the tests
     (Tarone, 1990).
     """
-    units = _choose_units(tags, groups)
-    carried = Counter(tag for case in units for tag in set(tags[case]))
-    shown = Counter(tag for case in units if case in hits for tag in set(tags[case]))
-    hit = sum(case in hits for case in units)
-    tested = sorted(
-        tag
-        for tag, cases in carried.items()
-        if find_p_excess(min(cases, hit), cases, hit, len(units)) <= alpha
-    )
-    adjusted = holm.adjust([find_p_excess(shown[tag], carried[tag], hit, len(units)) for tag in tested])
+    tables = _count_units(hits, tags, groups)
+    tested = sorted(tag for tag, table in tables.items() if _find_least_p(*table) <= alpha)
+    adjusted = holm.adjust([find_p_excess(*tables[tag]) for tag in tested])
     found = {tag: p for tag, p in zip(tested, adjusted, strict=True) if p <= alpha}
     surest = sorted(found, key=lambda tag: (found[tag], tag))
     return tuple(_count_tag(tag, found[tag], hits, tags) for tag in surest)
@@ -77,13 +74,33 @@ def _log_choose(total: int, chosen: int) -> float:
     return lgamma(total + 1) - lgamma(chosen + 1) - lgamma(total - chosen + 1)
 
 
-def _choose_units(cases: Iterable[str], groups: Groups) -> list[str]:
-    """One case of each group, and every case without one."""
-    units: dict[str, str] = {}
-    for case in sorted(cases):
+def _find_least_p(_both: int, first: int, second: int, total: int) -> float:
+    """The p-value of the most uneven table with these margins."""
+    return find_p_excess(min(first, second), first, second, total)
+
+
+def _count_units(
+    hits: Collection[str], tags: Mapping[str, Collection[str]], groups: Groups
+) -> dict[str, Table]:
+    """The table of each tag over its units; takes time in proportion to the tags of all cases."""
+    units: dict[tuple[str, str], list[str]] = {}
+    for case in sorted(tags):
         group = groups.get(case)
-        units.setdefault(f"case:{case}" if group is None else f"group:{group}", case)
-    return list(units.values())
+        units.setdefault(("case", case) if group is None else ("group", group), []).append(case)
+    hit, both, carried = 0, Counter[str](), Counter[str]()
+    # What a tag's units count above one of each group: the groups that have both kinds of cases.
+    more, more_hit = Counter[str](), Counter[str]()
+    for cases in units.values():
+        is_hit = cases[0] in hits
+        hit += is_hit
+        carriers = {tag: case for case in reversed(cases) for tag in tags[case]}
+        for tag, carrier in carriers.items():
+            other = next((case for case in cases if tag not in tags[case]), None)
+            carried[tag] += 1
+            both[tag] += carrier in hits
+            more[tag] += other is not None
+            more_hit[tag] += (carrier in hits) + (other is not None and other in hits) - is_hit
+    return {tag: (both[tag], carried[tag], hit + more_hit[tag], len(units) + more[tag]) for tag in carried}
 
 
 def _count_tag(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import fsum
 
 from pytest_ftgate.model.grade import FORMAT_GRADERS, is_format_failure
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import SchemaEnforced
+from pytest_ftgate.model.run import Looks
 from pytest_ftgate.model.trial import Plan
 
 _Output = tuple[str | None, tuple[tuple[str, str], ...]]
@@ -104,6 +105,23 @@ class Counts:
             spending.completion_tokens += record.usage.completion_tokens
         if record.latency_s is not None:
             spending.latencies_s.append(record.latency_s)
+
+
+def set_aside(records: Sequence[Record], looks: Mapping[tuple[str, str], Looks]) -> Sequence[Record]:
+    """The records, those of cases that ran only after their arm was stopped as ungraded.
+
+    They were answered and paid for; in a rate they would be no random choice of cases.
+    """
+    beyond = {name: frozenset(watched.beyond) for name, watched in looks.items() if watched.beyond}
+    if not beyond:
+        return records
+    return [
+        replace(record, outcome="ungraded", signature=None)
+        if record.outcome in ("passed", "failed")
+        and record.key.case in beyond.get((record.key.arm, record.key.role), ())
+        else record
+        for record in records
+    ]
 
 
 def count_records(records: Iterable[Record]) -> dict[tuple[str, str], Counts]:

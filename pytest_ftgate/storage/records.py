@@ -99,10 +99,14 @@ class RecordLog:
 
     def append(self, record: Record) -> None:
         """Write one record. Raises StorageError."""
+        self.append_line(format_line(record, self._redact)[:-1])
+
+    def append_line(self, line: str) -> None:
+        """Write a record whose line (without its end) is made and redacted already. Raises StorageError."""
         if self._file is None:
             self._file = self._open()
         try:
-            self._file.write(format_line(record, self._redact))
+            self._file.write(line + "\n")
             if (now := time.monotonic()) >= self._flushed_at + self._flush_every_s:
                 self._file.flush()
                 self._flushed_at = now

@@ -55,6 +55,7 @@ class Redactor:
         secrets = {form for value in values for form in _written_forms(value)}
         # Longest first, so that a secret that contains another is replaced as a whole.
         self._secrets = tuple(sorted(secrets, key=lambda secret: (-len(secret), secret)))
+        self._looked_for = (*self._secrets, *_HINTS)
 
     def redact(self, text: str) -> str:
         """The text without secrets; the same object where there are none."""
@@ -71,9 +72,10 @@ class Redactor:
 
         A tenth of the time of `redact_json`; where it says False there may be one.
         """
-        return not any(secret in text for secret in self._secrets) and not any(
-            hint in text for hint in _HINTS
-        )
+        for fixed in self._looked_for:  # noqa: SIM110 - half the time of any()
+            if fixed in text:
+                return False
+        return True
 
     def redact_json(self, value: Json) -> Json:
         """A JSON value with every text and every key redacted; containers are copied."""

@@ -14,7 +14,11 @@ STAGES = (
     "loading", "planning", "execution", "grading", "statistics", "patterns", "decision", "storage", "reports",
 )  # fmt: skip
 GROUND = ("pytest_ftgate.model", "pytest_ftgate.errors", "pytest_ftgate.registry")
-COMPOSERS = ("pytest_ftgate.pipeline", "pytest_ftgate.serving", "pytest_ftgate.runner")
+COMPOSERS = tuple(
+    f"pytest_ftgate.{path.stem}"
+    for path in PACKAGE.glob("*.py")
+    if path.stem not in ("__init__", "errors", "registry", "hookspec", "plugin")
+)
 MODULES = sorted(
     ".".join(("pytest_ftgate", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")

@@ -1,10 +1,13 @@
-"""`pytest --ftgate` beside a bare litellm loop, in pairs, on one mock server.
+"""`pytest --ftgate` beside a bare aiohttp loop and a bare litellm loop, on one mock server.
 
-    python tests/bench/throughput.py --rounds 5
+    python tests/bench/throughput.py --cases 1000 --concurrency 50 --rounds 5
 
-Each round runs both on the same cases in turn (which goes first alternates); what counts is the ratio inside
-a round, for other work on the machine slows both. "call phase": first request in to last answer out, as the
-server saw it; its ideal is ceil(cases / concurrency) x latency. No part of the test run.
+Each round runs all on the same cases in turn (which goes first alternates); what counts is the ratio inside
+a round, for other work on the machine slows all. "phase": first request in to last answer out, as the server
+saw it; its ideal is ceil(cases / concurrency) x latency. "mib": peak memory. `rerun` is the same run again,
+from the response store. `lean` is our client with nothing around it, and `items` is plain pytest with as many
+tests as cases: what is left of `ftgate` without both is our own. `plain` and `installed` are one empty test
+without and with the plugin. No part of the test run.
 """
 
 from __future__ import annotations
@@ -17,17 +20,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from bare_loops import PROMPT
+from bench_server import Server, answer_to
 
-from servers import Call, ChatServer, Reply
-
-PROMPT = (
-    'Classify the ticket. Ticket key={key}\n{text}\nReply with JSON only: {{"key": KEY, "answer": NUMBER}}'
-)
 WORDS = (
     "invoice",
     "refund",
@@ -40,6 +40,13 @@ WORDS = (
     "password",
     "upgrade",
 )
+LOOPS = Path(__file__).with_name("bare_loops.py")
+# Of the plugins only those that a user of this one has; hypothesis alone is imported for seconds.
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+PYTEST += [f"-pno:{name}" for name in ("hypothesispytest", "anyio", "pytest_cov", "timeout", "xdist")]
+KINDS = ("aiohttp", "litellm", "ftgate", "rerun", "lean", "items", "plain", "installed")
+
+Row = dict[str, float]
 
 
 def make_case(number: int) -> dict[str, Any]:
@@ -48,88 +55,8 @@ def make_case(number: int) -> dict[str, Any]:
     return {"id": key, "input": {"key": key, "text": text}, "expected": answer_to(key)}
 
 
-def answer_to(key: str) -> dict[str, Any]:
-    return {"key": key, "answer": int(key[1:]) * 31 % 1000}
-
-
-# -- the mock server, in a process of its own -----------------------------------------------------
-
-
-def serve(latency_s: float) -> None:
-    """Answer after `latency_s`; every 17th key wrongly. A line on standard input asks for the numbers."""
-    times: list[float] = []
-
-    def script(call: Call) -> Reply:
-        times.append(time.monotonic())
-        key = call.prompt.partition("key=")[2][:6]
-        wrong = int(key[1:]) % 17 == 0
-        return Reply(json.dumps({**answer_to(key), **({"answer": -1} if wrong else {})}), delay_s=latency_s)
-
-    with ChatServer(script, keep_calls=False) as server:
-        print(server.base_url, flush=True)
-        for _ in sys.stdin:
-            phase = times[-1] - times[0] + latency_s if times else 0.0
-            print(json.dumps([server.count, server.peak_in_flight, phase, time.process_time()]), flush=True)
-            server.reset()
-            times.clear()
-
-
-class Server:
-    def __init__(self, latency_s: float) -> None:
-        command = [sys.executable, __file__, "--serve", str(latency_s)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.base_url = self._read().strip()
-
-    def numbers(self) -> tuple[int, int, float]:
-        """Requests, peak in flight and call phase (seconds) since the last call."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        count, peak, phase, _ = json.loads(self._read())
-        return count, peak, phase
-
-    def close(self) -> None:
-        self.process.communicate(timeout=10)
-
-    def _read(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline()
-
-
-# -- the bare loop --------------------------------------------------------------------------------
-
-
-def run_bare(base_url: str, cases: Path, concurrency: int) -> None:
-    """What somebody would write by hand: `concurrency` workers over litellm.acompletion, JSON equality."""
-    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    import asyncio
-
-    import litellm
-
-    todo = [json.loads(line) for line in cases.read_text().splitlines()]
-    passed = 0
-
-    async def work() -> None:
-        nonlocal passed
-        while todo:
-            case = todo.pop(0)
-            message = {"role": "user", "content": PROMPT.format(**case["input"])}
-            answer = await litellm.acompletion(
-                model="openai/mock", messages=[message], api_base=base_url, api_key="not-needed", timeout=60
-            )
-            passed += json.loads(answer.choices[0].message.content) == case["expected"]
-
-    async def work_all() -> None:
-        await asyncio.gather(*(work() for _ in range(concurrency)))
-
-    asyncio.run(work_all())
-    print(f"{passed} passed")
-
-
-# -- rounds ---------------------------------------------------------------------------------------
-
-
-def write_evalset(folder: Path, base_url: str) -> None:
+def write_files(folder: Path, base_url: str, cases: int) -> None:
+    (folder / "cases.jsonl").write_text("".join(json.dumps(make_case(i)) + "\n" for i in range(cases)))
     evalset = {
         "ftgate": 1,
         "name": "bench",
@@ -140,9 +67,24 @@ def write_evalset(folder: Path, base_url: str) -> None:
         "cases": [{"file": "cases.jsonl"}],
     }
     (folder / "bench.evalset.yaml").write_text(json.dumps(evalset))
+    tests = f"import pytest\n@pytest.mark.parametrize('n', range({cases}))\ndef test_item(n): pass\n"
+    (folder / "check_items.py").write_text(tests)
+    (folder / "check_one.py").write_text("def test_one(): pass\n")
 
 
-def measure(command: list[str], folder: Path, server: Server, expected: int) -> dict[str, float]:
+def command_of(kind: str, options: argparse.Namespace, base_url: str, run: str) -> list[str]:
+    concurrency = str(options.concurrency)
+    if kind in ("ftgate", "rerun"):
+        run_options = ["--ftgate", "--ftgate-exhaustive", "--ftgate-concurrency", concurrency]
+        return [*PYTEST, *run_options, "--ftgate-dir", run, "bench.evalset.yaml"]
+    if kind == "items":
+        return [*PYTEST, "-pno:pytest_ftgate", "check_items.py"]
+    if kind in ("plain", "installed"):
+        return [*PYTEST, *(["-pno:pytest_ftgate"] if kind == "plain" else []), "check_one.py"]
+    return [sys.executable, str(LOOPS), kind, base_url, "cases.jsonl", concurrency]
+
+
+def measure(command: list[str], folder: Path, server: Server, expected: int) -> Row:
     server.numbers()
     # As after an installation: modules are compiled once, not at every start.
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "pycache")}
@@ -153,45 +95,65 @@ def measure(command: list[str], folder: Path, server: Server, expected: int) -> 
     said = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
-    count, peak, phase = server.numbers()
-    if os.waitstatus_to_exitcode(status) != 0 or count != expected:
-        raise SystemExit(f"{said}\n{count} requests for {expected} trials; status {status}")
+    seen = server.numbers()
+    if os.waitstatus_to_exitcode(status) != 0 or seen.requests != expected:
+        raise SystemExit(f"{said}\n{seen.requests} requests for {expected}; status {status}; {command}")
     cpu = usage.ru_utime + usage.ru_stime
-    return {"wall": wall, "cpu": cpu, "phase": phase, "peak": peak, "mib": usage.ru_maxrss / 1024}
+    row = {"wall": wall, "cpu": cpu, "mib": usage.ru_maxrss / 1024, "phase": seen.phase}
+    return {**row, "peak": float(seen.peak), "server_cpu": seen.cpu}
 
 
-def run_rounds(options: argparse.Namespace) -> None:
+def run_rounds(options: argparse.Namespace) -> dict[str, list[Row]]:
     server = Server(options.latency_ms / 1000)
-    rows: dict[str, list[dict[str, float]]] = {"bare": [], "ftgate": []}
+    rows: dict[str, list[Row]] = {kind: [] for kind in options.kinds}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        cases = folder / "cases.jsonl"
-        cases.write_text("".join(json.dumps(make_case(i)) + "\n" for i in range(options.cases)))
-        write_evalset(folder, server.base_url)
-        bare = [sys.executable, __file__, "--bare", server.base_url, str(cases), str(options.concurrency)]
-        # Of the plugins only those that a user of this one has; hypothesis alone is imported for seconds.
-        ours = [sys.executable, "-m", "pytest", "-q", "--ftgate", "-p", "no:cacheprovider"]
-        ours += [f"-pno:{name}" for name in ("hypothesispytest", "anyio", "pytest_cov", "timeout", "xdist")]
-        ours += ["--ftgate-concurrency", str(options.concurrency)]
+        write_files(folder, server.base_url, options.cases)
         for number in range(options.rounds + 1):
-            for kind in ("bare", "ftgate") if number % 2 == 0 else ("ftgate", "bare"):
-                command = bare if kind == "bare" else [*ours, "--ftgate-dir", f"run-{number}"]
-                row = measure(command, folder, server, options.cases)
+            order = [kind for kind in options.kinds if kind != "rerun"]
+            order = order if number % 2 else order[::-1]
+            if "rerun" in options.kinds:
+                order.insert(order.index("ftgate") + 1, "rerun")
+            for kind in order:
+                command = command_of(kind, options, server.base_url, f"run-{number}")
+                is_asking = kind in ("aiohttp", "litellm", "ftgate", "lean")
+                row = measure(command, folder, server, options.cases if is_asking else 0)
                 if number:  # round 0 compiles
                     rows[kind].append(row)
                 print(number, kind, *(f"{key} {value:.2f}" for key, value in row.items()), flush=True)
     server.close()
-    show(rows, math.ceil(options.cases / options.concurrency) * options.latency_ms / 1000)
+    return rows
 
 
-def show(rows: dict[str, list[dict[str, float]]], ideal: float) -> None:
-    for key in ("wall", "cpu", "phase"):
-        ratios = [ours[key] / bare[key] for ours, bare in zip(rows["ftgate"], rows["bare"], strict=True)]
-        each = " ".join(f"{ratio:.2f}" for ratio in ratios)
-        print(f"{key:5s} ftgate / bare litellm: median {median(ratios):.2f}   ({each})")
-    phase = median(row["phase"] for row in rows["ftgate"])
-    print(f"call phase: {phase:.2f} s = {phase / ideal:.2f} x ideal of {ideal:.1f} s")
-    print(f"peak in flight: {max(row['peak'] for row in rows['ftgate']):.0f}")
+def show(rows: dict[str, list[Row]], options: argparse.Namespace) -> None:
+    ideal = math.ceil(options.cases / options.concurrency) * options.latency_ms / 1000
+    print(f"\n{options.cases} cases, {options.latency_ms:g} ms, concurrency {options.concurrency}")
+
+    def compare(what: str, key: str, first: str, second: str, how: Callable[[float, float], float]) -> None:
+        if not rows.get(first) or not rows.get(second):
+            return
+        pairs = zip(rows[first], rows[second], strict=True)
+        found = [how(one[key], other[key]) for one, other in pairs]
+        each = " ".join(f"{value:.2f}" for value in found)
+        print(f"{what:44s} median {median(found):.2f}   ({each})")
+
+    def divide(one: float, other: float) -> float:
+        return one / other
+
+    compare("phase, ftgate / aiohttp", "phase", "ftgate", "aiohttp", divide)
+    compare("phase, lean loop / aiohttp", "phase", "lean", "aiohttp", divide)
+    compare("wall, ftgate / litellm", "wall", "ftgate", "litellm", divide)
+    compare("CPU, ftgate / litellm", "cpu", "ftgate", "litellm", divide)
+    compare("peak MiB, ftgate - litellm", "mib", "ftgate", "litellm", lambda one, other: one - other)
+    compare("CPU, plugin installed / plain pytest", "cpu", "installed", "plain", divide)
+    if all(rows.get(kind) for kind in ("ftgate", "lean", "items", "plain")):
+        columns = zip(rows["ftgate"], rows["lean"], rows["items"], rows["plain"], strict=True)
+        own = [(f["cpu"] - c["cpu"] - (i["cpu"] - p["cpu"])) / options.cases * 1000 for f, c, i, p in columns]
+        print(f"own CPU a case beyond client and items, our start included: median {median(own):.2f} ms")
+    for kind, found in rows.items():
+        middle = {key: median(row[key] for row in found) for key in found[0]}
+        print(f"{kind:10s}", *(f"{key} {value:.2f}" for key, value in middle.items()), end="")
+        print(f" phase/ideal {middle['phase'] / ideal:.2f}" if middle["phase"] else "")
 
 
 def main() -> None:
@@ -202,15 +164,9 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=50)
     parser.add_argument("--latency-ms", type=float, default=100)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--serve", type=float, help=argparse.SUPPRESS)
-    parser.add_argument("--bare", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="what to run (default: all)")
     options = parser.parse_args()
-    if options.serve is not None:
-        serve(options.serve)
-    elif options.bare:
-        run_bare(options.bare[0], Path(options.bare[1]), int(options.bare[2]))
-    else:
-        run_rounds(options)
+    show(run_rounds(options), options)
 
 
 if __name__ == "__main__":

@@ -99,6 +99,14 @@ def test_agreement_and_its_meaning(server: ChatServer, capsys: pytest.CaptureFix
     assert "asked         0 requests\n" in shown
 
 
+@pytest.mark.parametrize(("wanted", "status"), [("0.1", 0), ("0.99", 1)])
+def test_a_judge_below_the_kappa_wanted_fails_the_build(
+    wanted: str, status: int, server: ChatServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert calibrate(server, "--min-kappa", wanted) == status
+    assert (f"below the {wanted} wanted" in capsys.readouterr().err) is bool(status)
+
+
 def test_recorded_replies_need_no_model(server: ChatServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert calibrate(server, "--json", "--votes", "1", "--record", "replies.jsonl") == 0
     found = result(capsys)
@@ -182,7 +190,7 @@ def test_one_label_only_gives_no_kappa(server: ChatServer, capsys: pytest.Captur
         ((35, 35, 35, 35), "slightly; that may be as little as -0.16"),
         ((70, 0, 20, 50), "It is too lenient: do not use it where a wrong pass is costly."),
         ((50, 20, 0, 70), "It is too strict: do not use it where a wrong failure is costly."),
-        ((0, 0, 3, 3), "kappa cannot be computed on 6 answers: the first rater gave one label only"),
+        ((0, 0, 3, 3), "kappa cannot be computed on 6 answers: people gave one label only"),
     ],
 )
 def test_what_an_agreement_means(counts: tuple[int, int, int, int], said: str) -> None:
@@ -195,7 +203,7 @@ def test_what_an_agreement_means(counts: tuple[int, int, int, int], said: str) -
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no row has the key 'output'"),
+        ("", "l.jsonl: is empty; wanted: a row for each answer, with its label"),
         ('{"output": "x"}\n', "Keys there: output. Name another one with --label-key"),
         ('{"output": "x", "label": null}\n', "no row has a label"),
         ('{"output": "x", "label": "maybe"}\n', "l.jsonl:1: label: 'maybe' is no label; allowed: true/false"),
@@ -210,6 +218,12 @@ def test_unusable_files(text: str, said: str, capsys: pytest.CaptureFixture[str]
     Path("l.jsonl").write_bytes(text.encode("utf-8", "surrogateescape"))
     assert calibrate(None, labelled=Path("l.jsonl")) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_csv_header_that_names_a_column_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("l.csv").write_text("output,label,output\nx,pass,y\n")
+    assert calibrate(None, labelled=Path("l.csv")) == 2
+    assert "l.csv:1: the header names 'output' twice" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -85,11 +85,17 @@ def outcome(world: World) -> dict[str, Any]:
 
 
 def without_hindsight(found: dict[str, Any]) -> dict[str, Any]:
-    """The outcome without the note that the rules came after the answers; it must be there."""
+    """The outcome without the warning that the rules came after the answers; it must be the first finding."""
     for entry in found["entries"]:
-        notes = [note for note in entry["findings"] if "was changed after the answers" in note["what"]]
-        assert len(notes) == 1
-        entry["findings"].remove(notes[0])
+        warning = entry["findings"].pop(0)
+        assert "was changed after the answers" in warning["what"]
+        assert entry["verdict"]["p"] is None
+    return found
+
+
+def without_odds(found: dict[str, Any]) -> dict[str, Any]:
+    for entry in found["entries"]:
+        entry["verdict"]["p"] = None
     return found
 
 
@@ -123,7 +129,7 @@ def test_unchanged_evalset_gives_the_same_run(world: World, capsys: pytest.Captu
         {"graders": [{"icontains": "yes"}]},
         {"graders": ["icontains"], "bar": 0.7},
         {"bar": 0.3},
-        {"graders": ["icontains"], "decision": {"alpha": 0.01, "min_cases": 80}},
+        {"graders": ["icontains"], "decision": {"alpha": 0.01, "min_cases": 80, "looks": 1}},
         {"gates": {"format_failures": {"max": 0.1}, "accuracy": "off"}, "graders": ["equals", "regex"]},
     ],
     ids=["grader", "grader-and-bar", "bar", "decision", "gates"],
@@ -131,17 +137,18 @@ def test_unchanged_evalset_gives_the_same_run(world: World, capsys: pytest.Captu
 def test_changed_evalset_equals_a_fresh_replay(world: World, change: dict[str, Any]) -> None:
     if "regex" in change.get("graders", ()):
         change = {**change, "graders": ["equals", {"regex": "^yes"}]}
-    written = run(world, ladder())
+    # A replay may stop where the arm is proven; judging again reads all answers that there are.
+    written = run(world, ladder(decision={"looks": 1}))
     stored = world.report()["header"]["run"]
     world.write("t", {**written, **change})
     replayed = replay(world)
     expected = outcome(world)
     assert judge(stored) == replayed
-    assert without_hindsight(outcome(world)) == expected
+    assert without_hindsight(outcome(world)) == without_odds(expected)
 
 
 def test_lower_bar_makes_arms_unneeded_and_a_higher_one_never_claims_what_was_not_asked(world: World) -> None:
-    run(world, ladder(bar=0.3))
+    run(world, ladder(240, bar=0.3))
     assert [arm["status"] for arm in world.entry()["arms"]] == ["run", "not_run", "not_run"]
     stored = world.report()["header"]["run"]
     assert judge(stored, "--bar", "0.95") == 1
@@ -269,7 +276,7 @@ def test_identical_repeats_stay_dropped(world: World) -> None:
     replay(world)
     expected = outcome(world)
     judge(stored)
-    assert without_hindsight(outcome(world)) == expected
+    assert without_hindsight(outcome(world)) == without_odds(expected)
     # Another first case: what was dropped stays dropped, and is not taken for lost.
     world.write("t", {**written, "cases": evalset["cases"][3:]})
     judge(stored)
@@ -382,7 +389,7 @@ def test_rows_without_a_hash(world: World) -> None:
     assert outcome(world) == before
     assert not world.entry()["tied_to_prompt"]
     assert judge("latest", "--strict") == 1
-    assert world.entry()["missing"]["not_recorded"] == 60
+    assert world.entry()["missing"]["not_recorded"] == len(before["records"])
 
 
 def test_reports_and_another_folder(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -447,3 +454,158 @@ def test_records_give_back_what_they_were_made_of() -> None:
     unnamed = restore_answer(Record(key=KEY, outcome="ungraded", error="filtered"))
     assert isinstance(unnamed, Failure)
     assert unnamed.signature == "call:not_named"
+
+
+SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"response_format": {"type": "json_object"}},
+        {"response_format": {"schema": {**SCHEMA, "required": []}}},
+        {"response_format": {"schema": SCHEMA}, "prompt": "Answer in JSON: {{ input }}"},
+    ],
+    ids=["format", "schema", "prompt"],
+)
+def test_what_was_never_refused_is_stale(world: World, change: dict[str, Any]) -> None:
+    def refuse(trial: Trial) -> Answer:
+        return UNSUPPORTED if trial.key.arm == "structured" else say("no")
+
+    arms = {"structured": {"response_format": {"schema": SCHEMA}}, "few_shot": {"examples": SHOTS, "k": 2}}
+    written = run(world, ladder(graders=["is-json"], arms=arms, decision={"knowledge": "none"}), refuse)
+    assert world.verdict()["decision"] == "fine_tune_justified"
+    stored = world.report()["header"]["run"]
+    world.write("t", {**written, "arms": {**arms, "structured": change}})
+    assert judge(stored) == replay(world) == 1
+    judge(stored)
+    assert world.verdict()["decision"] == "incomplete"
+    assert world.entry()["missing"]["stale"] == 120
+    # Fewer cases do not make it another request.
+    world.write("t", {**written, "cases": make_cases(60)[5:]})
+    judge(stored)
+    assert {arm["arm"]: arm["status"] for arm in world.entry()["arms"]} == {
+        "as_is": "run",
+        "structured": "skipped",
+        "few_shot": "run",
+    }
+
+
+def test_judging_a_judged_run_still_says_that_the_rules_came_later(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = run(world, ladder(100, arms={}, repeats=1))
+    stored = world.report()["header"]["run"]
+    passing = [case for case in written["cases"] if int(case["id"][1:]) % 3 == 2]
+    world.write("t", {**written, "cases": passing})
+    for _ in range(3):
+        judge()
+        findings = world.entry()["findings"]
+        assert (findings[0]["severity"], stored in findings[0]["what"]) == ("warning", True)
+        assert any(finding["what"].startswith("67 stored records are of cases") for finding in findings)
+        assert world.verdict()["p"] is None
+    capsys.readouterr()
+    judge("latest", "--bar", "0.5")
+    assert "If this verdict were wrong" not in capsys.readouterr().out
+    # The bar stays, as evidence and strict do.
+    judge()
+    assert world.entry()["bar"] == 0.5
+    judge("latest", "--bar", "0.7")
+    assert world.entry()["bar"] == 0.7
+    # What is there again was not left out; its answers are lost all the same.
+    world.write("t", written)
+    judge()
+    assert world.verdict()["decision"] == "incomplete"
+    assert not any("no more" in finding["what"] for finding in world.entry()["findings"])
+
+
+def reasking(graders: list[Any]) -> dict[str, Any]:
+    cases = [{**case, "expected": f"yes-{case['id']}"} for case in make_cases(60)]
+    arms = {"reask": {"max_turns": 1}}
+    return ladder(graders=graders, arms=arms, cases=cases, decision={"looks": 1})
+
+
+def test_turns_that_other_format_graders_asked_for_are_stale(world: World) -> None:
+    def script(trial: Trial) -> Answer:
+        number = int(trial.key.case[1:])
+        if number % 2:
+            return say(f'"yes-{trial.key.case}"')
+        if trial.key.arm == "reask":
+            return say(f'"yes-{trial.key.case}"', turns=2)
+        return say(f"The answer: yes-{trial.key.case}")
+
+    written = reasking(["is-json"])
+    path = world.write("t", written)
+    settings = Settings(rootdir=str(world.path), directory=str(world.path / ".ftgate"))
+    plan = load_plan(path, settings, builtin_registries())
+    rows = [
+        row_line(
+            RowKey("t", trial.key.case, trial.key.arm, trial.key.role, trial.key.repeat),
+            trial.request_hash,
+            script(trial),
+            trial.graders_hash,
+        )
+        for item in plan.items
+        for trial in item.trials
+    ]
+    (world.path / "recorded.jsonl").write_text("\n".join(rows))
+    replay(world)
+    stored = world.report()["header"]["run"]
+    assert [arm["accuracy"]["value"] for arm in world.entry()["arms"]] == [0.5, 1.0]
+    # Graders that say nothing of the format change no turn.
+    for graders, stale in (
+        (["is-json", {"contains": "yes"}], 0),
+        ([{"regex": "yes-"}, {"not-contains": "The answer"}], 60),
+        ([{"is-json": {"schema": {"type": "object"}}}], 120),
+    ):
+        world.write("t", {**written, "graders": graders})
+        replay(world)
+        expected = outcome(world)
+        assert world.entry()["missing"]["stale"] == stale
+        judge(stored)
+        found = without_hindsight(outcome(world))
+        for each in (found, expected):
+            for record in each["records"]:
+                record.pop("error", None)
+            for entry in each["entries"]:
+                del entry["findings"]
+        assert found == without_odds(expected)
+
+
+def test_what_only_pytest_knows_is_told(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    inside = world.path / "inside"
+    inside.mkdir()
+    (world.path / "shared.json").write_text('{"type": "string"}')
+    world.pytester.makeini("[pytest]\nftgate_allow_outside_files = true\n")
+    (world.path / "pytest.ini").write_text("[pytest]\nftgate_allow_outside_files = true\n")
+    run(world, ladder(arms={}))
+    header = world.report()["header"]["settings"]
+    assert (header["allow_outside_files"], header["code_unsafe"]) == (True, False)
+    capsys.readouterr()
+    judge()
+    said = capsys.readouterr().err
+    assert "`ftgate_allow_outside_files` on" in said
+    assert "conftest.py" not in said
+    (world.path / "conftest.py").write_text("")
+    judge("latest", "--allow-outside-files", "--json")
+    said = capsys.readouterr().err
+    assert "ini" not in said
+    assert "note: conftest.py is not read and no hook called" in said
+    assert world.report()["header"]["settings"]["allow_outside_files"] is True
+
+
+def test_files_outside_of_the_rootdir_need_the_users_word(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = run(world, ladder(arms={}))
+    stored = (world.path / ".ftgate" / "runs" / "latest").resolve()
+    (world.path / "inside").mkdir()
+    (world.path / "shared.json").write_text('{"type": "string"}')
+    outside = {**written, "ftgate": 1, "name": "t", "graders": [{"is-json": {"schema": "../shared.json"}}]}
+    (world.path / "inside" / "t.evalset.yaml").write_text(json.dumps(outside))
+    monkeypatch.chdir(world.path / "inside")
+    arguments = [str(stored), "--evalset", "t.evalset.yaml", "--out", "."]
+    capsys.readouterr()
+    assert judge(*arguments) == 2
+    assert "no ini is read here: give --allow-outside-files" in capsys.readouterr().err
+    assert judge(*arguments, "--allow-outside-files") == 1

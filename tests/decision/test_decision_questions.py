@@ -116,6 +116,62 @@ def test_call_failures_counted_as_passes_keep_an_arm_from_being_below():
     assert verdict.decision == "inconclusive"
 
 
+def find_missed(*signatures, arms=("as_is",)):
+    """The verdict where as_is fails only by those signatures."""
+    patterns = pattern_set(
+        *(build_pattern(name, reproducible=False, share=0.4, arms=arms) for name in signatures)
+    )
+    return verdict_of(build_summary(build_arm("as_is", 0.6, lenient=0.95), patterns=patterns))
+
+
+@pytest.mark.parametrize(
+    ("signature", "limit", "remedy"),
+    [
+        ("call:slow", "over the limit of grader latency", "a faster model or endpoint"),
+        ("call:expensive", "over the limit of grader cost", "a cheaper model"),
+        ("call:fast", "faster than grader not-latency allows", "another limit"),
+        ("call:cheap", "cheaper than grader not-cost allows", "another limit"),
+    ],
+)
+def test_a_missed_limit_is_named_and_no_broken_call(signature, limit, remedy):
+    verdict = find_missed(signature)
+    assert verdict.decision == "fix_call"
+    assert verdict.reason.startswith(f"Right answers {limit} ({signature}) stand between")
+    assert "cut off" not in verdict.reason
+    assert "95 % if the limits were met" in verdict.reason
+    assert remedy in verdict.changes[0]
+    assert not any("max_tokens" in change for change in verdict.changes)
+
+
+def test_broken_calls_and_missed_limits_are_told_together():
+    verdict = find_missed("call:slow", "call:truncated")
+    assert "cut off or wrongly set, and right answers over the limit of grader latency" in verdict.reason
+    assert "max_tokens" in verdict.changes[0]
+    assert "a faster model" in verdict.changes[1]
+
+
+def test_what_another_arm_missed_is_not_told_of_this_one():
+    verdict = find_missed("call:slow", arms=("few_shot",))
+    assert verdict.reason.startswith("Calls that were cut off")
+
+
+def test_missed_limits_among_other_failures_are_named_below_the_bar():
+    slow = build_pattern("call:slow", reproducible=False, share=0.3)
+    verdict = verdict_of(build_summary(*LOW, patterns=pattern_set(slow)))
+    assert verdict.decision == "no_pattern"
+    assert "Of the failures, 30 % are right answers over the limit of grader latency (call:slow)" in (
+        verdict.reason
+    )
+
+
+def test_missed_limits_are_never_a_reason_to_tune():
+    labels = build_pattern(share=0.3)
+    slow = build_pattern("call:slow", share=0.6)
+    verdict = verdict_of(build_summary(*LOW, patterns=pattern_set(labels, slow)))
+    assert verdict.decision == "partial_pattern"
+    assert "(call:slow)" in verdict.reason
+
+
 def test_arms_other_than_as_is_are_corrected_for_their_number():
     few_shot = build_arm("few_shot", 0.87, accuracy_test=replace(build_test(0.87), lower_m=0.79))
     assert few_shot.accuracy_test.lower >= BAR

@@ -307,3 +307,16 @@ def test_a_late_conftest_that_raises_is_one_clear_message(world: World) -> None:
     assert result.ret == 2
     assert "pytest_ftgate_register_graders of a plugin or conftest.py raised ZeroDivisionError" in output
     assert "INTERNALERROR" not in output
+
+
+def test_the_header_says_how_requests_went(world: World) -> None:
+    with world.serve(answer_by_key()) as server:
+        world.write("t", simple(server))
+        result = world.run("-v")
+        assert world.report()["header"]["transports"] == ["openai: lean"]
+        result.stdout.fnmatch_lines(["requests went by openai: lean"])
+        (world.path / ".ftgate" / "responses.sqlite").unlink()
+        world.run("-n", "2", subprocess=True)
+        assert world.report()["header"]["transports"] == ["openai: lean"]
+        world.run()
+        assert world.report()["header"]["transports"] == []  # all from the store: nothing was sent

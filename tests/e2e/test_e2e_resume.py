@@ -137,7 +137,7 @@ def test_refresh_asks_again(world: World) -> None:
 @pytest.mark.slow
 def test_interrupted(world: World) -> None:
     with world.serve(lambda call: Reply(f"yes-{call.prompt[-4:]}", hang=number_of(call) >= 20)) as server:
-        world.write("t", simple(server, count=40))
+        world.write("t", simple(server, count=40, decision={"looks": 1}))
         process = start(world, "--ftgate-concurrency", "8")
         wait_until(lambda: server.completed >= 40 and server.in_flight == 8, process)
         time.sleep(1)

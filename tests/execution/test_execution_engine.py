@@ -255,7 +255,9 @@ def test_preparing_takes_no_time_from_an_attempt(make_engine):
 def test_a_hopeless_model_is_given_up(make_engine):
     provider = Scripted(lambda request: ProviderError("infra:bad_gateway", "500", retryable=True))
     answers = ask(make_engine(provider, max_attempts=2, concurrency=2), *numbered(200))
-    assert {answer.signature for answer in answers} == {"infra:bad_gateway"}
+    assert {answer.signature for answer in answers} == {"infra:bad_gateway", "infra:stopped"}
+    assert answers[-1].message == "given up after 20 trials in a row failed, the last: 500"
+    assert answers[-1].attempts == 0
     assert len(provider.asked) < 60
 
 

@@ -309,6 +309,27 @@ def test_what_cannot_be_proven_goes_by_acompletion() -> None:
         assert server.count == 0
 
 
+@pytest.mark.parametrize("model", ["openai/gpt-5-codex", "openai/o1-pro", "openai/responses/any"])
+def test_a_model_of_the_responses_api_is_not_proven_and_not_asked_for_the_proof(model: str) -> None:
+    with ChatServer("yes") as server:
+        request = replace(make_request(server, "openai"), model=model, params={"api_base": server.base_url})
+        is_found, (line,) = find(request)
+        assert not is_found
+        assert "Responses API" in line
+        assert server.count == 0
+
+
+def test_the_time_allowed_is_the_options_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    import aiohttp
+    from aiohttp import client
+
+    monkeypatch.setattr(client, "DEFAULT_TIMEOUT", aiohttp.ClientTimeout(total=0.2))
+    with ChatServer(lambda _call: Reply("late", delay_s=0.6)) as server:
+        answer = ask(make_request(server, "openai"), is_lean=True)
+    assert isinstance(answer, Response), answer
+    assert answer.text == "late"
+
+
 def test_a_difference_in_the_request_or_the_reading_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     from pytest_ftgate.execution import lean_shapes
 

@@ -63,7 +63,11 @@ def test_the_vendors_wish_is_honoured_up_to_the_cap(attempt, asked, seed):
     assert min(asked, RETRY_AFTER_CAP_S) <= wait <= 1.1 * RETRY_AFTER_CAP_S
 
 
-def run(outcomes, *, before_attempt=lambda: None):
+async def go_on():
+    pass
+
+
+def run(outcomes, *, before_attempt=go_on):
     left = list(outcomes)
 
     async def send():
@@ -86,7 +90,7 @@ def test_only_what_may_be_cured_is_tried_again():
 
 
 def test_giving_up_before_an_attempt_sends_nothing():
-    def refuse():
+    async def refuse():
         raise ProviderError("infra:auth", "open", retryable=False)
 
     with pytest.raises(ProviderError, match="open"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from pytest_ftgate.grading.sandbox import Sandbox, list_sandboxes
 from pytest_ftgate.grading.sandbox_probe import find_weakness
+from pytest_ftgate.grading.sandbox_processes import list_descendants
 
 GOOD = "def f(x):\n    return x + 1\n"
 TESTS = "assert f(1) == 2"
@@ -31,6 +33,11 @@ HOSTILE = {
     "4 GB at once": ("x = bytearray(4 << 30)", "value:code:memory"),
     "4 GB by and by": (
         "x = []\nfor _ in range(4000): x.append(b'x' * (1 << 20))",
+        "value:code:memory",
+    ),
+    "4 GB by forks": (
+        "import os, time\nfor _ in range(10):\n    if os.fork() == 0:\n"
+        "        x = b'x' * (400 << 20)\n        time.sleep(60)\ntime.sleep(60)",
         "value:code:memory",
     ),
     "write to the root": ("open('/x', 'w')", "value:code:forbidden_write"),
@@ -80,6 +87,21 @@ HOSTILE = {
         "def f(x): return 0",
         "value:code:assertion",
     ),
+    "a thread that looks for the token": (
+        "import os, sys, threading, time\n"
+        "def watch():\n"
+        "    while True:\n"
+        "        for frame in sys._current_frames().values():\n"
+        "            while frame:\n"
+        "                found = frame.f_locals if frame.f_code.co_name == 'be_candidate' else {}\n"
+        "                if any(found.get('token', b'').strip(b'\\0')):\n"
+        "                    os.write(found['up'][1], b'R' + found['token'] + b'passed\\x1f\\x1f')\n"
+        "                    os._exit(0)\n"
+        "                frame = frame.f_back\n"
+        "threading.Thread(target=watch, daemon=True).start()\n"
+        "def f(x):\n    time.sleep(0.5)\n    return 0",
+        "value:code:assertion",
+    ),
     "no such function": ("def g(x): return x + 1", "value:code:NameError"),
 }
 """What is tried → (what stands before the right function, the signature)."""
@@ -91,6 +113,10 @@ HARMLESS = {
     "thread left behind": "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()",
     "broken builtins": "import builtins\nbuiltins.AssertionError = builtins.len = builtins.exec = None",
     "closed output": "import sys\nsys.stdout.close()\nsys.stdout = sys.stderr = None",
+    "memory that forked processes share": (
+        "import os, time\nx = b'x' * (200 << 20)\nfor _ in range(5):\n    if os.fork() == 0:\n"
+        "        time.sleep(60)\ntime.sleep(0.3)"
+    ),
     "a file of its own": "open('notes.txt', 'w').write('x')",
     "a data class": "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: 'int'",
 }
@@ -124,11 +150,24 @@ def sandbox_of(kind: str) -> Sandbox:
     return next(sandbox for sandbox in list_sandboxes() if sandbox.kind == kind)
 
 
+def adopt_orphans(*, is_on: bool) -> None:
+    """Whether processes whose parent has ended become ours: zombies that nobody waits for are then seen."""
+    pr_set_child_subreaper = 36
+    ctypes.CDLL(None).prctl(pr_set_child_subreaper, int(is_on), 0, 0, 0)
+
+
 def running() -> set[int]:
-    """Processes of any candidate's code on this machine, by their command line."""
-    found = set()
+    """Processes of any candidate's code on this machine, by their command line, and zombies of ours."""
+    found = {child for child in list_descendants(os.getpid()) if is_zombie(child)}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             if b"Runs the candidate's code against tests" in path.read_bytes():
                 found.add(int(path.parent.name))
     return found
+
+
+def is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False

@@ -113,6 +113,11 @@ def test_format_problems_say_what_is_wrong_and_not_what_is_right():
     assert problem("C", spec("choice"), expected="B") is None
 
 
+DATED = spec("json-fields", fields={"d": {"date": "%d.%m.%Y"}})
+NUMBERED = spec("is-json", schema={"properties": {"n": {"type": "integer"}, "a/b": {"type": "integer"}}})
+TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+
+
 def evalset_of(*cases):
     return Evalset(path="e", name="e", cases=cases)
 
@@ -141,6 +146,24 @@ def faults(*cases, graders):
         ("x", [spec("python", "mine")]),
         ("x", [spec("equals"), spec("not-contains", "y")]),
         ("refund", [spec("label", match="in_text"), spec("contains", "because")]),
+        ({"d": "2026-01-31"}, [DATED]),
+        ({"d": "0987-01-31"}, [DATED]),
+        ({"d": "31.01.2026"}, [DATED]),
+        ({"l": [{"d": "2026-01-31"}]}, [DATED, spec("regex", r"31\.01\.2026")]),
+        ({"n": "x", "d": "a"}, [spec("json-fields", fields={"n": "ignore"}), NUMBERED]),
+        ({"n": "x", "d": "a"}, [spec("json-fields", fields={"/n": "ignore"}), NUMBERED]),
+        ({"a/b": "x"}, [spec("json-fields", ignore=["/a~1b"]), NUMBERED]),
+        ("x " * 200, [spec("rouge-n", threshold=0.4), spec("max-length", 300)]),
+        ("Reply asap.", [spec("levenshtein"), spec("terms", forbidden=["asap"])]),
+        ("abc", [spec("equals", transform="lower")]),
+        ("ABC", [spec("equals", transform="mine")]),
+        ("x", [spec("not-llm-rubric", "is rude")]),
+        ("x", [spec("not-similar"), spec("latency", 100)]),
+        ("x", [spec("not-instructions", [{"id": "punctuation:no_comma"}])]),
+        ("x", [spec("not-code", "assert f(1) == 2"), spec("cost", 1)]),
+        ("x", [spec("max-length", 100), spec("python", "mine")]),
+        ("x", [spec("max-length", 100, transform="mine")]),
+        ("x", [spec("latency", 100), spec("is-refusal")]),
     ],
 )
 def test_sound_evalsets_raise_no_alarm(expected, graders):
@@ -154,6 +177,7 @@ def test_sound_evalsets_raise_no_alarm(expected, graders):
         ("refund", [spec("equals"), spec("not-contains", "fund")]),
         ({"a": "x"}, [FIELDS, spec("is-json", schema={"properties": {"a": {"type": "number"}}})]),
         ("Refund", [spec("equals"), spec("regex", "^[a-z]+$")]),
+        ("refund", [spec("equals", transform="strip"), spec("max-length", 3)]),
     ],
 )
 def test_an_expected_output_that_its_own_graders_reject(expected, graders):
@@ -171,10 +195,21 @@ def test_an_expected_output_that_its_own_graders_reject(expected, graders):
         [spec("not-contains", "sorry")],
         [spec("max-length", 100)],
         [spec("regex", ".*")],
+        [spec("max-length", 100), spec("latency", 100)],
+        [spec("not-contains", "sorry"), spec("cost", 0)],
+        [spec("not-is-valid-openai-tools-call"), spec("not-is-valid-function-call", transform="lower")],
+        [spec("not-tool-call-f1", ["f"])],
     ],
 )
 def test_graders_that_an_empty_answer_passes(graders):
-    (finding,) = faults(case(id="a"), case(id="b"), graders=graders)
+    (finding,) = faults(case(id="a", tools=TOOLS), case(id="b", tools=TOOLS), graders=graders)
     assert finding.blocks
     assert finding.cases == ("a", "b")
     assert "empty answer" in finding.what
+
+
+def test_a_transform_that_no_expected_output_survives_is_named_in_the_remedy():
+    graders = [spec("equals", transform=["strip", "lower"]), spec("max-length", 3)]
+    first, second = faults(case("ABCD"), graders=graders)
+    assert "`transform: strip, lower` of equals" in first.remedy
+    assert "transform" not in second.remedy

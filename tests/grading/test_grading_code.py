@@ -13,7 +13,17 @@ from pathlib import Path
 
 import pytest
 import yaml  # noqa: F401 - its C part cannot be imported anew by each inner session
-from code_world import GOOD, HARMLESS, HOSTILE, TESTS, find_hostile_text, running, sandbox_of, weaknesses
+from code_world import (
+    GOOD,
+    HARMLESS,
+    HOSTILE,
+    TESTS,
+    adopt_orphans,
+    find_hostile_text,
+    running,
+    sandbox_of,
+    weaknesses,
+)
 from grading_world import case, judge, read_rows, spec, trial, verdict
 
 from pytest_ftgate.grading import sandbox as sandbox_module
@@ -37,6 +47,7 @@ def registries(grader: Code) -> Registries:
 @pytest.fixture(autouse=True)
 def _nothing_left(monkeypatch, tmp_path):
     """No process and no file of candidate code outlives its grade."""
+    adopt_orphans(is_on=True)
     before = running()
     folder = tmp_path / "temporary"
     folder.mkdir()
@@ -47,6 +58,7 @@ def _nothing_left(monkeypatch, tmp_path):
     while left and time.monotonic() < deadline:
         time.sleep(0.02)
         left &= running()
+    adopt_orphans(is_on=False)
     assert not left
     assert not list(folder.iterdir())
 
@@ -147,7 +159,15 @@ print(json.dumps(found))
 """
 
 
-QUICK = ("fork bomb", "endless loop", "4 GB at once", "write to the root", "socket", "os._exit(0)")
+QUICK = (
+    "fork bomb",
+    "endless loop",
+    "4 GB at once",
+    "4 GB by forks",
+    "write to the root",
+    "socket",
+    "os._exit(0)",
+)
 
 
 @pytest.mark.parametrize("names", [QUICK, pytest.param(tuple(HOSTILE), marks=pytest.mark.slow)], ids=len)
@@ -374,3 +394,9 @@ def test_reading_code_is_linear():
 def test_indentation_is_kept():
     assert find_code("    return 1\n") == ("    return 1\n",)
     assert find_code("```python\n    return 1\n```") == ("    return 1\n",)
+
+
+@pytest.mark.parametrize("name", ["code", "not-code"])
+def test_a_blank_answer_fails_both_ways_and_nothing_is_run(name):
+    assert verdict(judge("", spec(name, "assert f(1) == 2"))) == "empty:blank"
+    assert verdict(judge(" \n", spec(name, "assert f(1) == 2"))) == "empty:whitespace"

@@ -23,16 +23,27 @@ NINETEEN = "https://json-schema.org/draft/2019-09/schema"
 def compare(schema, values):
     """(has a fast check, how often it said YES), after holding it against the slow judgement."""
     compiled = CompiledSchema(json.loads(json.dumps(schema)))
-    fast, compiled._is_surely_valid = compiled._is_surely_valid, None
+    fast = compiled._is_surely_valid
     if fast is None:
         return False, 0
     said = 0
     for value in values:
+        quick = judged(compiled, value)
+        compiled._is_surely_valid = None
+        slow = judged(compiled, value)
+        compiled._is_surely_valid = fast
+        assert quick == slow, (schema, value)
         compiled.budget.reset()
-        if fast(value):
-            said += 1
-            assert not compiled.problems(value), (schema, value)
+        said += fast(value)
     return True, said
+
+
+def judged(compiled, value):
+    """The problems, signatures and reasons in order; or the error of a schema that cannot judge."""
+    try:
+        return compiled.problems(value)
+    except GraderError as error:
+        return str(error)
 
 
 SUITE = [row for row in read_rows("grader_vectors.jsonl") if row["grader"] == "json_schema"]
@@ -135,6 +146,38 @@ def test_any_schema_and_any_value(schema, values):
 @settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_schema_and_any_value_at_length(schema, values):
     hold_against_each_other(schema, values)
+
+
+INFINITE = st.sampled_from([float("inf"), -float("inf"), 1e308 * 10])
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]), LIMITS, min_size=1
+    )
+    | st.fixed_dictionaries({"type": st.sampled_from([*TYPES, ["integer", "null"]])})
+    | st.fixed_dictionaries({"enum": st.lists(st.none() | LIMITS, min_size=1)})
+    | st.fixed_dictionaries({"not": st.fixed_dictionaries({"type": st.sampled_from(TYPES)})}),
+    INFINITE,
+    LIMITS,
+)
+@settings(max_examples=200, deadline=None)
+def test_no_infinity_takes_the_fast_way(limit, infinite, number):
+    for schema, value in (
+        (limit, infinite),
+        ({"items": limit}, [number, infinite]),
+        ({"properties": {"a": limit}}, {"a": infinite, "b": number}),
+        ({"additionalProperties": limit}, {"a": {"c": [infinite]}, "b": infinite}),
+    ):
+        is_fast, said = compare(schema, [value])
+        assert is_fast
+        assert not said
+
+
+def test_a_number_beyond_all_floats_breaks_its_limit():
+    schema = {"properties": {"score": {"maximum": 1}}}
+    assert judge('{"score": 1e999}', spec("is-json", schema=schema)).signature == "schema:maximum:/score"
+    assert judge('{"score": 0.5}', spec("is-json", schema=schema)).outcome == "passed"
 
 
 @given(JSON_VALUES, JSON_VALUES)
@@ -254,3 +297,58 @@ def test_duplicate_keys_lone_surrogates_and_numbers_beyond_floats():
         "failed",
         "failed",
     ]
+
+
+SIMPLE = st.recursive(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from([*TYPES, ["string", "null"], ["integer", "object"]]),
+            "required": st.lists(NAMES, unique=True, max_size=2),
+            "enum": st.lists(STATED, min_size=1, max_size=3),
+            "const": STATED,
+            **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), LIMITS),
+            **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), SMALL),
+            **dict.fromkeys(("minProperties", "maxProperties"), SMALL),
+            "pattern": st.sampled_from(["^a", "b$", r"\d"]),
+            "additionalProperties": st.just(False),
+        },
+    ),
+    lambda inner: st.fixed_dictionaries(
+        {"properties": st.dictionaries(NAMES, inner, min_size=1, max_size=3), "items": inner},
+        optional={
+            "type": st.sampled_from(TYPES),
+            "required": st.lists(NAMES, unique=True, max_size=2),
+            "additionalProperties": st.just(False),
+        },
+    ),
+    max_leaves=8,
+)
+
+
+@given(SIMPLE, st.lists(VALUES, min_size=1, max_size=8))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_errors_at_simple_places_are_those_that_the_whole_schema_names(schema, values):
+    hold_against_each_other(schema, values)
+
+
+def test_simple_errors_are_named_where_the_compiled_validator_finds_them(monkeypatch):
+    """Nothing else of the schema is tried: the validator's own descent is never used."""
+    schema = {
+        "properties": {"a": {"items": {"type": "integer", "minimum": 3}}, "b": {"anyOf": [{"type": "null"}]}},
+        "required": ["c"],
+        "additionalProperties": False,
+    }
+    compiled = CompiledSchema(schema)
+    value = {"a": [1, "x", 4, 2], "b": None, "d": 1}
+    wanted = compiled.problems(value)
+    assert [problem.signature for problem in wanted] == [
+        "schema:additionalProperties:/",
+        "schema:required:/c",
+        "schema:minimum:/a/*",
+        "schema:type:/a/*:string",
+    ]
+    monkeypatch.setattr(CompiledSchema, "_choose_validator", lambda *_: pytest.fail("the slow way was taken"))
+    assert compiled.problems(value) == wanted
+    with pytest.raises(pytest.fail.Exception):
+        compiled.problems({"c": 1, "b": 1})

@@ -186,7 +186,7 @@ def test_the_same_day_or_the_same_instant(got, expected, is_same):
     st.dates(), st.sampled_from(["%Y-%m-%d", "%d %B %Y", "%B %d, %Y", "%b %d %Y", "%Y/%m/%d", "%a, %d %b %Y"])
 )
 def test_every_day_is_read_back_from_every_form(day, form):
-    text = day.strftime(form).replace(day.strftime("%Y"), f"{day.year:04}")
+    text = day.strftime(form.replace("%Y", f"{day.year:04}"))
     assert read_date(text) == day
 
 
@@ -197,3 +197,39 @@ def test_no_text_raises(text):
         found = read_date(text, form)
         assert found is None or isinstance(found, date)
     find_form_problem(text)
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "options", "is_same"),
+    [
+        ([2, 1.001], [1, 2], {"numeric_tolerance": 0.1}, True),
+        ([2, 1.2], [1, 2], {"numeric_tolerance": 0.1}, False),
+        ([1.001, 0.999], [1], {"numeric_tolerance": 0.1}, True),
+        ([1], [1, 2], {"numeric_tolerance": 0.1}, False),
+        (["a", 2.05], [2, "a"], {"numeric_tolerance": 0.1}, True),
+        (["b", 2.05], [2, "a"], {"numeric_tolerance": 0.1}, False),
+        ([True], [1], {"numeric_tolerance": 0.1}, False),
+        ([10**400, 1], [1, 10**400], {"numeric_tolerance": 0.1}, True),
+        ([10**400], [1], {"numeric_tolerance": 0.1}, False),
+        ([], [], {"numeric_tolerance": 0.1}, True),
+        ([1.001], [1], {}, False),
+    ],
+)
+def test_tolerances_hold_for_the_numbers_of_a_set(got, expected, options, is_same):
+    grader = spec("json-fields", sets=["l"], **options)
+    record = judge(json.dumps({"l": got}), grader, expected={"l": expected})
+    assert (record.outcome == "passed") == is_same
+    assert record.grades[0].fields == {"/l": is_same}
+
+
+@given(st.lists(st.floats(-50, 50), max_size=8), st.lists(st.floats(-50, 50), max_size=8), st.floats(0.01, 5))
+def test_a_set_with_a_tolerance_is_what_comparing_all_with_all_finds(got, expected, tolerance):
+    def is_near(left, right):
+        return left == right or abs(left - right) <= tolerance + 1e-12 * abs(right)
+
+    is_same = all(any(is_near(x, y) for y in expected) for x in got) and all(
+        any(is_near(x, y) for x in got) for y in expected
+    )
+    grader = spec("json-fields", sets=["l"], numeric_tolerance=tolerance)
+    record = judge(json.dumps({"l": got}), grader, expected={"l": expected})
+    assert (record.outcome == "passed") == is_same

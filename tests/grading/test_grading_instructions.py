@@ -730,3 +730,13 @@ def test_a_megabyte_of_anything_is_judged_in_time(unit):
             started = time.process_time()
             assert grade(text, [entry], mode=mode).outcome in ("passed", "failed")
             assert time.process_time() - started < seconds, (entry["id"], mode)
+
+
+def test_a_blank_answer_fails_both_ways():
+    rule = [{"id": "punctuation:no_comma"}]
+    for text, signature in (("", "empty:blank"), (" \n", "empty:whitespace")):
+        for name in ("instructions", "not-instructions"):
+            record = judge(text, spec(name, rule))
+            assert (record.outcome, record.signature) == ("failed", signature)
+    assert judge("a, b", spec("not-instructions", rule)).outcome == "passed"
+    assert judge("a b", spec("not-instructions", rule)).outcome == "failed"

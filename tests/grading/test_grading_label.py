@@ -72,8 +72,8 @@ def test_without_a_taxonomy_the_labels_that_the_evalset_expects_are_known():
     )
 
 
-@pytest.mark.parametrize("model", ["base", "lora"])
-def test_the_lenient_rule_agrees_with_the_recorded_labels(model):
+@pytest.mark.parametrize(("model", "other"), [("base", SEVERAL_LABELS), ("lora", set())])
+def test_the_lenient_rule_agrees_with_the_recorded_labels(model, other):
     grader = spec("label", labels=BANKING, match="in_text")
     rows = [row for row in ROWS if row["model"] == model]
     disagreements, invented = set(), []
@@ -89,8 +89,7 @@ def test_the_lenient_rule_agrees_with_the_recorded_labels(model):
         if label == "invalid_category":
             invented.append(row["case"])
     assert len(rows) == 250
-    assert disagreements <= SEVERAL_LABELS
-    assert len(disagreements) <= 0.01 * len(rows)
+    assert disagreements == other
     assert invented == [row["case"] for row in rows if row["label"] == "invalid_category"]
 
 
@@ -107,3 +106,22 @@ def test_under_strict_equals_the_prefix_is_the_base_models_dominant_failure():
     for row in ROWS:
         if verdict(judge(row["output"], spec("equals"), expected=row["expected"])).startswith("format:"):
             assert row["label"] == "correct" or row["case"] in SEVERAL_LABELS
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("カテゴリは返金です。", "返金"),
+        ("请求退款:返金不可", "返金不可"),
+        ("หมวดหมู่คือคืนเงินค่ะ", "คืนเงิน"),
+        ("카테고리는 환불입니다", "환불"),
+        ("分類はrefundです", "refund"),
+        ("category_返金", "返金"),
+    ],
+)
+def test_scripts_without_spaces_have_no_word_boundary_to_wait_for(text, label):
+    labels = ["返金", "返金不可", "คืนเงิน", "환불", "refund", "請求"]
+    in_text = spec("label", labels=labels, match="in_text")
+    assert judge(text, in_text, expected=label).outcome == "passed"
+    assert judge(text, spec("label", labels=labels), expected=label).signature.startswith("format:prose_")
+    assert verdict(judge("refunds", in_text, expected="refund")).startswith("label:out_of_taxonomy")

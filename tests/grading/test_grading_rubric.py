@@ -199,6 +199,12 @@ FAILED = Failure(signature="infra:timeout", message="no answer in time")
         ((vote(True), vote(True)), "passed"),
         ((vote(True),), "infra:judge"),
         ((Failure(signature="infra:stale", message="old"),) * 3, "infra:stale"),
+        # A majority of what happens to be recorded: the other votes were never asked for.
+        (
+            (vote(True), vote(True), Failure(signature="infra:not_recorded", message="x")),
+            "infra:not_recorded",
+        ),
+        ((vote(False), Failure(signature="infra:stale", message="old"), vote(False)), "infra:stale"),
     ],
 )
 def test_majority_of_the_votes_that_were_wanted_decides(votes: tuple[Answer, ...], found: str) -> None:
@@ -296,3 +302,19 @@ def test_huge_replies_and_answers_take_no_time(unit: str) -> None:
     assert verdict(judge(Response(text=text), Response(text=text), answer=Response(text=text)))
     ask(text, rubric())
     assert time.perf_counter() - started < 3
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_empty_answer_fails_the_negated_rubric_as_well(text: str) -> None:
+    for name in ("llm-rubric", "not-llm-rubric"):
+        record = judge_trial(
+            trial(), Response(text=text), case(), (spec(name, "is rude"),), REGISTRIES, replies={1: ()}
+        )
+        assert verdict(record) == ("empty:whitespace" if text else "empty:blank")
+
+
+@given(st.text(alphabet="a\u0085\u2028\u2029\n\r\x0b\x0c\x1c\x1d\x1e\ud800é", max_size=20))
+def test_data_stays_on_one_line_for_any_reader_of_lines(text: str) -> None:
+    content = build_messages(text, text, {"input": text})[1]["content"]
+    assert len(content.splitlines()) == 5
+    assert json.loads(content.splitlines()[2]) == {"rubric": text, "answer": text, "input": text}

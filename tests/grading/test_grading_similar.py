@@ -52,6 +52,15 @@ def test_answer_and_wanted_text_are_embedded() -> None:
     assert ask("an answer") == []
 
 
+@pytest.mark.parametrize("name", ["similar", "not-similar"])
+@pytest.mark.parametrize(
+    ("text", "found"), [("", "empty:blank"), (" \n", "empty:whitespace"), ("a\ud800", "value:similar")]
+)
+def test_what_cannot_be_embedded_fails_both_ways_without_a_question(name: str, text: str, found: str) -> None:
+    assert ask(text, expected="wanted") == []
+    assert verdict(judge(text=text, name=name)) == found
+
+
 def test_cosine_is_held_to_the_threshold() -> None:
     near = judge(vector(1, 0), vector(1, 0.5))
     assert (verdict(near), near.grades[0].score) == ("passed", pytest.approx(2 / math.sqrt(5)))

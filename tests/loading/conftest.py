@@ -73,6 +73,7 @@ def make_registries() -> Registries:
     for name, options in GATES.items():
         registries.gates.register(name, FakePart(options))  # type: ignore[arg-type]
     registries.functions.register("is_polite", lambda output: True)
+    registries.functions.register("lower", str.lower)
     return registries
 
 

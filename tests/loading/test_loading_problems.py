@@ -71,6 +71,9 @@ TABLE = [
       "functions only, it never imports; register it in conftest.py: `def pytest_ftgate_register_graders("]),
     (HEAD + "graders: [python: is_polit]\ncases: [{input: a}]", ["2: /graders/0/python: unknown python function 'is_polit'. Did you mean 'is_polite'?"]),
     (HEAD + "graders: [python: {value: is_polite, transform: a:b}]\ncases: [{input: a}]", ["2: /graders/0/python/transform: 'a:b' is a path"]),
+    (HEAD + "graders: [is-json: {transform: [strip, lower]}]\ncases: [{input: a}]",
+     ["2: /graders/0/is-json/transform/1: 'lower' is a built-in transform and a registered python function as well; "
+      "register the function under another name"]),
     # schemas
     (HEAD + "graders: [is-json: {schema: nope.json}]\ncases: [{input: a}]",
      ['2: /graders/0/is-json/schema: there is no file "nope.json" (paths are relative to the evalset)']),

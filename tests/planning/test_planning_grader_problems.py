@@ -43,3 +43,64 @@ def test_what_a_grader_says_of_its_options_is_a_problem_of_the_evalset(
 def test_it_is_told_once_for_all_cases(tmp_path: Path) -> None:
     message = refuse(tmp_path, "graders: [latency]")
     assert message.count("latency") <= 2
+
+
+@pytest.mark.parametrize(
+    ("graders", "cases", "said"),
+    [
+        (
+            "graders: [instructions]",
+            "[{id: a, input: x, expected: [{id: 'punctuation:no_coma'}]}, "
+            "{id: b, input: z, expected: [{id: 'punctuation:no_coma'}]}]",
+            "Did you mean punctuation:no_comma?",
+        ),
+        (
+            "graders: [instructions]",
+            "[{id: a, input: x, expected: [{id: 'startend:end_checker'}]}, "
+            "{id: b, input: z, expected: [{id: 'startend:end_checker'}]}]",
+            "startend:end_checker needs `end_phrase`",
+        ),
+        (
+            "graders: [is-valid-openai-tools-call]",
+            "[{id: a, input: x}, {id: b, input: z}]",
+            "the case has no tools to hold a call against: give it `tools:`",
+        ),
+        (
+            "graders: [code]",
+            "[{id: a, input: x, expected: 'assert f('}, {id: b, input: z, expected: {test: 'assert f('}}]",
+            "the tests are no Python",
+        ),
+        (
+            "graders: [code]",
+            "[{id: a, input: x, expected: {entry_point: f}}, {id: b, input: z, expected: {entry_point: f}}]",
+            "`expected` is a mapping without `test`",
+        ),
+    ],
+)
+def test_what_only_cases_show_is_told_once_before_anything_is_asked(
+    tmp_path: Path, graders: str, cases: str, said: str
+) -> None:
+    message = refuse(tmp_path, graders, cases=cases)
+    assert message.count(said) == 1
+    assert "(cases a, b)" in message
+
+
+def test_what_is_well_in_a_case_is_no_problem(tmp_path: Path) -> None:
+    message = refuse(
+        tmp_path,
+        "graders: [instructions]",
+        cases="[{id: a, input: x, expected: [{id: wrong}]}, {id: b, input: z}, "
+        "{id: c, input: y, expected: [{id: 'punctuation:no_comma'}]}]",
+    )
+    assert "(case a)" in message
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_a_rule_of_language_needs_langdetect_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_given: bool
+) -> None:
+    monkeypatch.setattr("pytest_ftgate.grading.instructions.find_spec", lambda _: None)
+    rule = "[{id: 'language:response_language', kwargs: {language: de}}]"
+    graders = f"graders: [instructions: {rule}]" if is_given else "graders: [instructions]"
+    message = refuse(tmp_path, graders, cases=f"[{{id: a, input: x, expected: {rule}}}]")
+    assert message.count("pip install pytest-ftgate[instructions]") == 1

@@ -151,6 +151,7 @@ def test_records_keep_to_the_schema():
         usage=Usage(prompt_tokens=1, completion_tokens=2, cached_tokens=3, reasoning_tokens=4),
         latency_s=0.1,
         cost_usd=0.0,
+        paid_usd=0.0,
         model="m",
         system_fingerprint="fp",
         cached=True,

@@ -37,7 +37,7 @@ def test_tables_without_a_kappa() -> None:
     for table in ([[0, 0], [0, 0]], [[9, 0], [0, 0]]):
         with pytest.raises(ValueError, match=r"empty|same one label"):
             estimate_kappa(table)
-    assert measure_kappa(0, 0, 0, 0).reason == "nothing was labelled by both"
+    assert measure_kappa(0, 0, 0, 0).reason == "nothing was labelled by both people and the judge"
     for counts in ((9, 3, 0, 0), (0, 0, 3, 9), (9, 0, 0, 0)):
         assert measure_kappa(*counts).value is None
         assert "one label only" in measure_kappa(*counts).reason

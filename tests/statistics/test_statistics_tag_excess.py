@@ -155,3 +155,40 @@ def test_a_related_tag_is_found() -> None:
         return "eu" in [one.tag for one in find_tag_excess(hits, carried, {}, alpha=0.05)]
 
     assert count_false_alarms(draw, 200) >= 0.9
+
+
+def test_a_tag_within_mixed_groups_is_found() -> None:
+    """Groups of one case with the tag, which fails, and two without, which pass."""
+    carried = {f"c{i:02}": ["jp"] if i % 3 == 2 else ["eu"] for i in range(90)}
+    groups = {case: f"g{int(case[1:]) // 3}" for case in carried}
+    hits = {case for case, names in carried.items() if "jp" in names}
+    (found,) = find_tag_excess(hits, carried, groups, alpha=0.05)
+    assert (found.tag, found.hits, found.cases) == ("jp", 30, 30)
+    # 30 units of each kind: all of the one kind are hits, none of the other.
+    assert found.p_holm == pytest.approx(find_p_excess(30, 30, 30, 60))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_unrelated_tags_of_mixed_groups_are_rarely_found(share: float) -> None:
+    """Groups fail together, or each at a rate of its own; in some all cases have the tag, in some a part."""
+
+    def draw(rng: random.Random) -> bool:
+        carried, groups, hits = {}, {}, set()
+        for document in range(40):
+            rate = rng.choice([0.0, 1.0, rng.random()])
+            mix = rng.choice([0.0, share, 1.0])
+            for i in range(rng.randint(1, 6)):
+                case = f"{document:02}-{i}"
+                carried[case] = [name for name in ("a", "b", "c") if rng.random() < mix]
+                groups[case] = f"doc{document}"
+                if rng.random() < rate:
+                    hits.add(case)
+        return bool(find_tag_excess(hits, carried, groups, alpha=0.05))
+
+    runs = 400
+    assert count_false_alarms(draw, runs) <= allowed(runs)
+
+
+def test_one_group_of_many_cases_with_tags_of_their_own_takes_no_long_time() -> None:
+    carried = {f"c{i}": [f"t{i}", "all"] for i in range(20_000)}
+    assert find_tag_excess(set(carried), carried, dict.fromkeys(carried, "g"), alpha=0.05) == ()

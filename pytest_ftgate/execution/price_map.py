@@ -1,0 +1,68 @@
+"""List prices of models: litellm's map, read as data. Nothing of litellm is imported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+from pytest_ftgate.execution.endpoints import vendor_of
+from pytest_ftgate.model.evalset import Price
+
+_MAP = "litellm/model_prices_and_context_window_backup.json"
+"""The map that litellm itself falls back to without a network, and the only one that a run uses."""
+
+_FREE_VENDOR = "local"
+
+
+def find_price(model: str) -> Price | None:
+    """The list price of a model id, USD per million tokens; None for one that the map does not know.
+
+    Models of this machine (`local/…`) are free. What vendors add or take off (writing to their cache,
+    batches, long prompts) is left out.
+    """
+    vendor = vendor_of(model)
+    if vendor == _FREE_VENDOR:
+        return Price(input_usd_per_m=0.0, output_usd_per_m=0.0)
+    entry = _find_entry(model, vendor)
+    if entry is None:
+        return None
+    prices = [entry.get("input_cost_per_token"), entry.get("output_cost_per_token", 0.0)]
+    if not all(isinstance(price, int | float) for price in prices):
+        return None
+    cached = entry.get("cache_read_input_token_cost")
+    return Price(
+        input_usd_per_m=1e6 * prices[0],
+        output_usd_per_m=1e6 * prices[1],
+        cached_input_usd_per_m=1e6 * cached if isinstance(cached, int | float) else None,
+    )
+
+
+def find_max_output(model: str) -> int | None:
+    """The tokens that an answer of the model may have at most; None where the map does not say."""
+    entry = _find_entry(model, vendor_of(model))
+    longest = entry.get("max_output_tokens") if entry is not None else None
+    return longest if isinstance(longest, int) and longest > 0 else None
+
+
+def _find_entry(model: str, vendor: str) -> Mapping[str, Any] | None:
+    entries = _read_map()
+    for name in (model, model.removeprefix(f"{vendor}/")):
+        entry = entries.get(name)
+        # `vendor/name` is listed as `name` too, but so may be the same name of another vendor.
+        if isinstance(entry, Mapping) and str(entry.get("litellm_provider", "")).startswith(vendor):
+            return entry
+    return None
+
+
+@cache
+def _read_map() -> Mapping[str, Any]:
+    try:
+        path = Path(str(distribution("litellm").locate_file(_MAP)))
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (PackageNotFoundError, OSError, ValueError):
+        return {}
+    return entries if isinstance(entries, dict) else {}
