@@ -197,7 +197,14 @@ def test_replay_gives_the_recorded_report(world: World) -> None:
 
 def comparable(entry: dict) -> dict:
     """An evalset's report without timings and spending."""
-    dropped = {"latency_p50_s", "latency_p95_s", "cost_usd", "requests_sent", "spent", "settings_hash"}
+    dropped = {
+        "latency_p50_s",
+        "latency_p95_s",
+        "cost_usd",
+        "requests_sent",
+        "unpriced_calls",
+        "settings_hash",
+    }
     if isinstance(entry, dict):
         return {k: comparable(v) for k, v in entry.items() if k not in dropped}
     return [comparable(v) for v in entry] if isinstance(entry, list) else entry  # type: ignore[return-value]

@@ -720,6 +720,10 @@ def test_sentences_are_counted_the_same_with_and_without_a_limit(text, n):
     assert has_sentences(text, n) is (count_sentences(text) >= n)
 
 
+SLOWED = 4 if sys.gettrace() is not None else 1
+"""Coverage traces every line, which makes loops several times as slow."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("unit", HOSTILE, ids=ascii)
 def test_a_megabyte_of_anything_is_judged_in_time(unit):
@@ -729,7 +733,7 @@ def test_a_megabyte_of_anything_is_judged_in_time(unit):
         for mode, seconds in (("strict", 1.0), ("loose", 2.0)):
             started = time.process_time()
             assert grade(text, [entry], mode=mode).outcome in ("passed", "failed")
-            assert time.process_time() - started < seconds, (entry["id"], mode)
+            assert time.process_time() - started < seconds * SLOWED, (entry["id"], mode)
 
 
 def test_a_blank_answer_fails_both_ways():
