@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from pytest_ftgate.decision.bar_conditions import ask_better
 from pytest_ftgate.decision.missed_limits import read_call_failures
 from pytest_ftgate.decision.readiness import EXPLAIN
-from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, rank_cost
+from pytest_ftgate.decision.situation import Situation, rank_cost
 from pytest_ftgate.decision.wording import format_count, format_interval, format_percent, to_ascii
 from pytest_ftgate.model.evalset import AS_IS
-from pytest_ftgate.model.summary import ArmSummary
+from pytest_ftgate.model.summary import ArmSummary, BarTest
 from pytest_ftgate.model.verdict import Verdict
 
 _SMALL_CHANGES = "if the knowledge changes or must be cited, say so under decision.knowledge: then it is RAG"
@@ -24,96 +27,86 @@ def _correct_p(situation: Situation, p_above: float) -> float:
     return min(1.0, max(1, situation.summary.multiplicity) * p_above)
 
 
-def _margin_text(name: str, lower: float, bar: float) -> str:
-    return f"lower bound of {name}: {format_percent(lower)} against the bar of {format_percent(bar)}"
+def _take(arms: Iterable[ArmSummary]) -> tuple[ArmSummary, BarTest]:
+    """The first arm, with its test: a verdict is told only where its condition holds, so there is one."""
+    return next((arm, arm.accuracy_test) for arm in arms if arm.accuracy_test is not None)
 
 
-def find_bar_met(situation: Situation) -> Verdict | None:
+def tell_bar_met(situation: Situation) -> Verdict:
     """`as_is` is proven at the bar."""
-    arm, bar = situation.as_is, situation.bar
-    if arm is None or arm.accuracy_test is None or not is_proven_at_bar(arm, bar):
-        return None
+    arm, test = _take(arm for arm in situation.arms if arm.arm == AS_IS)
+    bar = format_percent(situation.bar)
     cases = format_count(arm.accuracy.cases if arm.accuracy else 0, "case")
     return situation.answer(
         "bar_met",
-        f"The prompt as it is reaches the bar of {format_percent(bar)}: {describe_accuracy(arm)} on {cases}.",
+        f"The prompt as it is reaches the bar of {bar}: {describe_accuracy(arm)} on {cases}.",
         recommended_arm=arm.arm,
-        p=arm.accuracy_test.p_above,
-        closest_condition=_margin_text(arm.arm, arm.accuracy_test.lower, bar),
+        p=test.p_above,
         changes=("an accuracy of as_is that is no longer proven at the bar",),
     )
 
 
-def find_repaired(situation: Situation) -> Verdict | None:
+def tell_repaired(situation: Situation) -> Verdict:
     """Arm `repair`, the same answers under a tolerant parser, is proven at the bar."""
-    arm = next((a for a in situation.proven_arms if a.kind == "repair"), None)
-    if arm is None or arm.accuracy_test is None:
-        return None
+    arm, test = _take(arm for arm in situation.proven_arms if arm.kind == "repair")
     return situation.answer(
         "fix_call",
         f"The same answers reach the bar of {format_percent(situation.bar)} once they are parsed tolerantly: "
         f"{describe_accuracy(arm)}, against {describe_accuracy(situation.as_is)} as parsed now.",
         recommended_arm=arm.arm,
-        p=_correct_p(situation, arm.accuracy_test.p_above),
-        closest_condition=_margin_text(arm.arm, arm.accuracy_test.lower_m, situation.bar),
+        p=_correct_p(situation, test.p_above),
         changes=("parse the output tolerantly in your application; the prompt and the model can stay",),
         next_command=EXPLAIN,
     )
 
 
-def find_broken_call(situation: Situation) -> Verdict | None:
+def tell_broken_call(situation: Situation) -> Verdict:
     """No arm is proven at the bar, but one would be if `call:*` failures were passes.
 
     That holds for limits on latency and cost too: an answer that only missed one is right, and what mends
     it is the call. They are told apart in words and remedies.
     """
-    if situation.proven_arms:
-        return None
     lifted = [
-        a for a in situation.arms if a.lenient_test is not None and a.lenient_test.lower_m >= situation.bar
+        (arm, arm.lenient_test)
+        for arm in situation.arms
+        if arm.lenient_test is not None and arm.lenient_test.lower_m >= situation.bar
     ]
-    arm = min(lifted, key=lambda a: (a.arm != AS_IS, rank_cost(a)), default=None)
-    if arm is None or arm.lenient_test is None:
-        return None
+    arm, test = min(lifted, key=lambda pair: (pair[0].arm != AS_IS, rank_cost(pair[0])))
     failures = read_call_failures(situation, arm)
     return situation.answer(
         "fix_call",
         f"{failures.what} stand between arm {to_ascii(arm.arm)} and the bar of "
         f"{format_percent(situation.bar)}: {describe_accuracy(arm)} now, "
-        f"{format_percent(arm.lenient_test.value)} if {failures.condition}.",
+        f"{format_percent(test.value)} if {failures.condition}.",
         recommended_arm=arm.arm,
-        p=_correct_p(situation, arm.lenient_test.p_above),
-        closest_condition=_margin_text(
-            f"{arm.arm}, if {failures.condition}", arm.lenient_test.lower_m, situation.bar
-        ),
+        p=_correct_p(situation, test.p_above),
         changes=failures.remedies,
         next_command=EXPLAIN,
     )
 
 
-def find_better_prompt(situation: Situation) -> Verdict | None:
+def tell_better_prompt(situation: Situation) -> Verdict:
     """Another arm of question 1 is proven at the bar; the cheapest such arm is named."""
-    arm = next((a for a in situation.proven_arms if a.question == 1 and a.arm != AS_IS), None)
-    if arm is None or arm.accuracy_test is None:
-        return None
+    arm, test = _take(a for a in situation.proven_arms if a.question == 1 and a.arm != AS_IS)
     name = to_ascii(arm.arm)
     return situation.answer(
         "improve_prompt",
         f"Prompting is enough: arm {name} reaches the bar of {format_percent(situation.bar)} with "
         f"{describe_accuracy(arm)}, where as_is has {describe_accuracy(situation.as_is)}.",
         recommended_arm=arm.arm,
-        p=_correct_p(situation, arm.accuracy_test.p_above),
-        closest_condition=_margin_text(name, arm.accuracy_test.lower_m, situation.bar),
+        p=_correct_p(situation, test.p_above),
         changes=(f"make {name} the prompt of the evalset",),
         next_command=EXPLAIN,
     )
 
 
-def find_missing_knowledge(situation: Situation) -> Verdict | None:
+def tell_missing_knowledge(situation: Situation) -> Verdict:
     """An arm of question 2 is proven at the bar, and better than every prompt arm (paired by case)."""
-    arm = next((a for a in situation.proven_arms if a.question == 2 and _beats_prompts(situation, a)), None)
-    if arm is None or arm.accuracy_test is None:
-        return None
+    arm, test = _take(
+        arm
+        for arm in situation.proven_arms
+        if arm.question == 2 and all(leaf.holds for leaf in ask_better(situation, arm))
+    )
     is_small = situation.is_static_and_small
     how = (
         f"it is small and static ({_describe_size(situation)}), so put it in the prompt and cache it"
@@ -121,27 +114,16 @@ def find_missing_knowledge(situation: Situation) -> Verdict | None:
         else f"{_describe_knowledge(situation)}, so retrieve it (RAG)"
     )
     name = to_ascii(arm.arm)
-    p = max(_correct_p(situation, arm.accuracy_test.p_above), situation.evalset.decision.alpha)
+    p = max(_correct_p(situation, test.p_above), situation.evalset.decision.alpha)
     return situation.answer(
         "add_context" if is_small else "use_rag",
         f"The model lacks the knowledge: with it in the context (arm {name}) {describe_accuracy(arm)} "
         f"reaches the bar of {format_percent(situation.bar)}, and no prompt does as well; {how}.",
         recommended_arm=arm.arm,
         p=p,
-        closest_condition=_margin_text(name, arm.accuracy_test.lower_m, situation.bar),
         changes=(_SMALL_CHANGES if is_small else _LARGE_CHANGES,),
         next_command=EXPLAIN,
     )
-
-
-def _beats_prompts(situation: Situation, arm: ArmSummary) -> bool:
-    lowers = {
-        pair.second: pair.lower
-        for pair in situation.summary.paired
-        if pair.first == arm.arm and pair.role == arm.role
-    }
-    prompts = [a for a in situation.prompt_arms if a.accuracy_test is not None]
-    return all(lowers.get(prompt.arm, -1.0) > 0 for prompt in prompts)
 
 
 def _describe_size(situation: Situation) -> str:

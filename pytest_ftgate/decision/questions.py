@@ -2,47 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pytest_ftgate.decision.economics import build_tuning_plan, misses_target
 from pytest_ftgate.decision.excuses import settle_gates
+from pytest_ftgate.decision.flips import choose_step, describe_closest, find_flips
 from pytest_ftgate.decision.prompting import (
-    find_bar_met,
-    find_better_prompt,
-    find_broken_call,
-    find_missing_knowledge,
-    find_repaired,
+    tell_bar_met,
+    tell_better_prompt,
+    tell_broken_call,
+    tell_missing_knowledge,
+    tell_repaired,
 )
-from pytest_ftgate.decision.readiness import find_faulty, find_incomplete, find_not_asked, find_too_few
+from pytest_ftgate.decision.readiness import tell_faulty, tell_incomplete, tell_not_asked, tell_too_few
 from pytest_ftgate.decision.rules import evaluate_gates
 from pytest_ftgate.decision.situation import Situation
+from pytest_ftgate.decision.steps import build_steps
 from pytest_ftgate.decision.tuning import (
-    find_fine_tune,
-    find_inconclusive,
-    find_no_pattern,
-    find_partial_pattern,
+    tell_fine_tune,
+    tell_inconclusive,
+    tell_no_pattern,
+    tell_partial_pattern,
 )
 from pytest_ftgate.model.evalset import Evalset
 from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.verdict import Judgement, Verdict
 from pytest_ftgate.registry import Registries
 
-CONDITIONS: tuple[Callable[[Situation], Verdict | None], ...] = (
-    find_not_asked,
-    find_incomplete,
-    find_faulty,
-    find_bar_met,
-    find_repaired,
-    find_broken_call,
-    find_better_prompt,
-    find_missing_knowledge,
-    find_too_few,
-    find_fine_tune,
-    find_partial_pattern,
-    find_no_pattern,
-)
-"""DESIGN section 8, top to bottom. Where none applies the verdict is `inconclusive`."""
+TELL: Mapping[str, Callable[[Situation], Verdict]] = {
+    "not_asked": tell_not_asked,
+    "incomplete": tell_incomplete,
+    "faulty": tell_faulty,
+    "bar_met": tell_bar_met,
+    "repaired": tell_repaired,
+    "broken_call": tell_broken_call,
+    "better_prompt": tell_better_prompt,
+    "add_context": tell_missing_knowledge,
+    "knowing": tell_missing_knowledge,
+    "too_few": tell_too_few,
+    "fine_tune_justified": tell_fine_tune,
+    "partial_pattern": tell_partial_pattern,
+    "no_pattern": tell_no_pattern,
+}
+"""Who words the verdict of a step, by the name of its condition; where no step holds, `inconclusive`."""
 
 
 def decide(
@@ -75,13 +78,12 @@ def decide(
 
 
 def find_verdict(situation: Situation) -> Verdict:
-    """The first condition that applies, with its price where tuning or distilling comes up."""
-    for condition in CONDITIONS:
-        verdict = condition(situation)
-        if verdict is not None:
-            break
-    else:
-        verdict = find_inconclusive(situation)
+    """The first step that holds, with its price where tuning or distilling comes up."""
+    steps = build_steps(situation)
+    place = choose_step(steps)
+    tell = tell_inconclusive if place is None else TELL[steps[place].condition.name]
+    flips = find_flips(steps)
+    verdict = replace(tell(situation), steps=steps, flips=flips, closest_condition=describe_closest(flips))
     if verdict.decision in ("bar_met", "improve_prompt") and misses_target(situation, verdict):
         verdict = replace(verdict, also=("distill",))
     if verdict.decision == "fine_tune_justified" or "distill" in verdict.also:

@@ -24,26 +24,22 @@ def run_command(situation: Situation, *options: str) -> str:
     return f"{command}  {ASKS}"
 
 
-def find_not_asked(situation: Situation) -> Verdict | None:
+def tell_not_asked(situation: Situation) -> Verdict:
     """`decision: off`, or a selection made on purpose."""
     if not situation.evalset.decision.enabled:
         reason = "No question is asked of this evalset (decision: off); its gates decide the build."
         return situation.answer("not_asked", reason)
-    if situation.summary.partial:
-        selection = describe_selection(situation.summary)
-        return situation.answer(
-            "not_asked",
-            f"Not evaluated: {selection}; a verdict needs them all.",
-            next_command=run_command(situation),
-        )
-    return None
+    selection = describe_selection(situation.summary)
+    return situation.answer(
+        "not_asked",
+        f"Not evaluated: {selection}; a verdict needs them all.",
+        next_command=run_command(situation),
+    )
 
 
-def find_incomplete(situation: Situation) -> Verdict | None:
+def tell_incomplete(situation: Situation) -> Verdict:
     """Records are missing, answers are lacking, or the run was stopped."""
     gaps = describe_gaps(situation.summary)
-    if not gaps:
-        return None
     options: tuple[str, ...] = ()
     changes = ["a run that evaluates every planned trial; answers already paid for are not asked again"]
     if situation.summary.stale or situation.summary.not_recorded:
@@ -54,17 +50,14 @@ def find_incomplete(situation: Situation) -> Verdict | None:
     return situation.answer(
         "incomplete",
         f"Not every trial was evaluated, so nothing can be concluded: {'; '.join(gaps)}.",
-        closest_condition=gaps[0],
         changes=tuple(changes),
         next_command=run_command(situation, *options),
     )
 
 
-def find_faulty(situation: Situation) -> Verdict | None:
+def tell_faulty(situation: Situation) -> Verdict:
     """Faults of the evalset that can inflate or void its accuracy."""
     faults = [finding for finding in situation.summary.findings if finding.blocks]
-    if not faults:
-        return None
     does = "makes" if len(faults) == 1 else "make"
     count = format_count(len(faults), "fault")
     more = f" (and {format_count(len(faults) - 1, 'more fault')})" if len(faults) > 1 else ""
@@ -81,18 +74,15 @@ def _describe_fault(fault: Finding) -> str:
     return f"{what} ({join_names([to_ascii(c) for c in fault.cases], 5)})" if fault.cases else what
 
 
-def find_too_few(situation: Situation) -> Verdict | None:
+def tell_too_few(situation: Situation) -> Verdict:
     """Fewer judged cases with expected outputs than a diagnosis needs."""
     judged, wanted = situation.summary.judged_cases, situation.evalset.decision.min_cases
-    if judged >= wanted:
-        return None
     cases = format_count(judged, "judged case")
     return situation.answer(
         "not_ready",
         f"Only {cases} with expected outputs, and no arm is proven at the bar: "
         f"a diagnosis needs {wanted} or more.",
         cases_needed=wanted,
-        closest_condition=f"{judged} of {wanted} judged cases",
         changes=(f"{format_count(wanted - judged, 'more case')} with expected outputs",),
         next_command=run_command(situation),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -90,10 +90,15 @@ class Situation:
     @cached_property
     def is_static_and_small(self) -> bool:
         """Whether the knowledge fits a cached prompt: < 10k tokens, no citations, not said to change."""
-        knowledge, tokens = self.evalset.decision.knowledge, self.summary.knowledge_tokens
-        is_static = knowledge.changes is None or knowledge.changes.strip().lower() in STATIC_CHANGES
+        tokens = self.summary.knowledge_tokens
         is_small = tokens is not None and tokens < SMALL_KNOWLEDGE_TOKENS
-        return is_small and is_static and not knowledge.citations
+        return is_small and self.is_static and not self.evalset.decision.knowledge.citations
+
+    @cached_property
+    def is_static(self) -> bool:
+        """Whether nothing was said of the knowledge that makes it change."""
+        changes = self.evalset.decision.knowledge.changes
+        return changes is None or changes.strip().lower() in STATIC_CHANGES
 
     @cached_property
     def is_question_2_waived(self) -> bool:
@@ -141,13 +146,17 @@ class Situation:
 
     @cached_property
     def usable_patterns(self) -> tuple[Pattern, ...]:
-        """Confirmed patterns that can justify tuning.
+        """Confirmed patterns that can justify tuning."""
+        return tuple(p for p in self.summary.patterns.confirmed if self.is_usable(p))
+
+    def is_usable(self, pattern: Pattern) -> bool:
+        """Whether a pattern can justify tuning, once it is confirmed.
 
         `call:*` and `infra:*` are no model patterns. With question 2 waived nothing shows that a
         wrong value is not plain lack of knowledge, so `value:*` is out too.
         """
-        barred = {"call", "infra", *(("value",) if self.is_question_2_waived else ())}
-        return tuple(p for p in self.summary.patterns.confirmed if kind_of(p.signature) not in barred)
+        kind = kind_of(pattern.signature)
+        return kind not in ("call", "infra") and not (kind == "value" and self.is_question_2_waived)
 
     @cached_property
     def usable_share(self) -> float:
@@ -189,18 +198,18 @@ class Situation:
     def missing_arms(self) -> tuple[str, ...]:
         """Arms without which tuning cannot be justified: required kinds, and arms the user left out."""
         left_out = [a.arm for a in self.summary.arms if a.role == CANDIDATE and a.status == "not_run"]
-        required = [kind for kind in self._required_kinds() if not self._is_covered(kind)]
+        required = [kind for kind in self.required_kinds if not self._is_covered(kind)]
         unnamed = [kind for kind in required if not self._is_named(kind, left_out)]
         kept_out = [name for name in left_out if not self._is_waived(name)]
         return tuple(dict.fromkeys([*unnamed, *kept_out]))
 
-    def _required_kinds(self) -> Iterable[str]:
-        yield "few_shot"
-        if self.has_format_grader:
-            yield "structured"
+    @cached_property
+    def required_kinds(self) -> tuple[str, ...]:
+        """Kinds of arms that must be run, waived or found not to apply before tuning is justified."""
         has_context = any(case.context is not None for case in self.evalset.cases)
-        if has_context or not self.evalset.decision.knowledge.none:
-            yield CONTEXT
+        needs_context = has_context or not self.evalset.decision.knowledge.none
+        wanted = {"few_shot": True, "structured": self.has_format_grader, CONTEXT: needs_context}
+        return tuple(kind for kind, is_wanted in wanted.items() if is_wanted)
 
     def _is_covered(self, kind: str) -> bool:
         if self._is_waived(kind):

@@ -5,24 +5,16 @@ from __future__ import annotations
 from pytest_ftgate.decision.knowledge import MIN_CONTEXT_SHARE
 from pytest_ftgate.decision.leaning import find_leaning
 from pytest_ftgate.decision.missed_limits import describe_missed_limits
+from pytest_ftgate.decision.pattern_conditions import GIVE_CONTEXT, REPEAT
 from pytest_ftgate.decision.prompting import describe_accuracy
 from pytest_ftgate.decision.readiness import EXPLAIN, run_command
 from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, is_proven_below
 from pytest_ftgate.decision.wording import format_count, format_percent, join_names, to_ascii
 from pytest_ftgate.model.verdict import Verdict
 
-_GIVE_CONTEXT = (
-    f"give {format_percent(MIN_CONTEXT_SHARE)} of the cases their `context`, or run arm retrieval "
-    "(or waive context with a reason under `decision.waive`)"
-)
 
-
-def find_fine_tune(situation: Situation) -> Verdict | None:
+def tell_fine_tune(situation: Situation) -> Verdict:
     """Every arm that applies was run and is proven below; usable patterns explain enough failures."""
-    if situation.missing_arms or not situation.is_all_below or not situation.usable_patterns:
-        return None
-    if situation.usable_share < situation.evalset.decision.share:
-        return None
     patterns = situation.usable_patterns
     noun = format_count(len(patterns), "reproducible pattern")
     verb = "explains" if len(patterns) == 1 else "explain"
@@ -31,7 +23,6 @@ def find_fine_tune(situation: Situation) -> Verdict | None:
         f"{_none_reaches(situation)}, and {noun} {verb} {format_percent(situation.usable_share, 0)} of the "
         f"failures: {_pattern_names(situation)}.",
         p=_tuning_p(situation),
-        closest_condition=_closest_to_flipping(situation),
         changes=(
             "an arm that reaches the bar: another prompt, more examples, the data in context",
             f"patterns that explain under {format_percent(situation.evalset.decision.share)} of the failures",
@@ -40,13 +31,9 @@ def find_fine_tune(situation: Situation) -> Verdict | None:
     )
 
 
-def find_partial_pattern(situation: Situation) -> Verdict | None:
+def tell_partial_pattern(situation: Situation) -> Verdict:
     """As above, but the patterns explain too little."""
-    if not situation.is_all_below or not situation.usable_patterns:
-        return None
     share, wanted = situation.usable_share, situation.evalset.decision.share
-    if share >= wanted:
-        return None
     patterns = situation.usable_patterns
     verb = "explains" if len(patterns) == 1 else "explain"
     return situation.answer(
@@ -57,37 +44,27 @@ def find_partial_pattern(situation: Situation) -> Verdict | None:
         f"{describe_missed_limits(situation)}{_name_missing(situation)}",
         missing_arms=situation.missing_arms,
         p=_tuning_p(situation),
-        closest_condition=f"share of the failures: {format_percent(share)} against {format_percent(wanted)}",
         changes=(*_run_missing(situation), "mend the other failures first: prompt, data or labels"),
         next_command=EXPLAIN,
     )
 
 
-def find_no_pattern(situation: Situation) -> Verdict | None:
+def tell_no_pattern(situation: Situation) -> Verdict:
     """All arms that were run are proven below the bar, and nothing recurs in all of them.
 
     Arms that were not run can only take patterns away, so they do not open this again; they are named.
     """
-    if (
-        not situation.is_all_below
-        or situation.summary.patterns.confirmed
-        or situation.has_unassessed_patterns
-    ):
-        return None
-    if not _is_recurrence_assessed(situation):
-        return None
     return situation.answer(
         "no_pattern",
         f"{_none_reaches(situation)}, and no failure pattern recurs in all of them: a better model, better "
         f"data or a clearer task, not tuning.{describe_missed_limits(situation)}{_name_missing(situation)}",
         missing_arms=situation.missing_arms,
-        closest_condition=_closest_to_flipping(situation),
         changes=(*_run_missing(situation), "a stronger model: --ftgate-use-model MODEL", "checked labels"),
         next_command=run_command(situation) if situation.missing_arms else EXPLAIN,
     )
 
 
-def find_inconclusive(situation: Situation) -> Verdict:
+def tell_inconclusive(situation: Situation) -> Verdict:
     """What remains: says what is open, what it leans to, and how many cases would decide."""
     undecided = _undecided_arms(situation)
     below = [_none_reaches(situation)] if situation.is_all_below else []
@@ -101,14 +78,13 @@ def find_inconclusive(situation: Situation) -> Verdict:
     if needed:
         changes.append(f"about {format_count(needed, 'case')} in all, for an 80 % chance to decide")
     if not _is_recurrence_assessed(situation) or situation.has_unassessed_patterns:
-        changes.append("two or more independent repeats of each case (repeats: 5)")
+        changes.append(REPEAT)
     return situation.answer(
         "inconclusive",
         f"{'; '.join(reasons)}.{lean}{more}",
         leans_to=leaning,
         cases_needed=needed,
         missing_arms=situation.missing_arms,
-        closest_condition=reasons[len(below)] if len(reasons) > len(below) else reasons[0],
         changes=tuple(changes),
         next_command=run_command(situation),
     )
@@ -133,23 +109,6 @@ def _tuning_p(situation: Situation) -> float:
     return max([test.p_below for test in tests] + [min(holm, default=1.0)], default=1.0)
 
 
-def _closest_to_flipping(situation: Situation) -> str | None:
-    """The condition with the least room, in points."""
-    rooms: list[tuple[float, str]] = []
-    for arm in situation.arms:
-        for test, note in ((arm.accuracy_test, ""), (arm.lenient_test, ", call failures as passes")):
-            if test is not None:
-                shown = f"{format_percent(test.upper_ft)} against the bar of {format_percent(situation.bar)}"
-                rooms.append(
-                    (situation.bar - test.upper_ft, f"upper bound of {to_ascii(arm.arm)}{note}: {shown}")
-                )
-    if situation.usable_patterns:
-        share, wanted = situation.usable_share, situation.evalset.decision.share
-        text = f"share of the failures: {format_percent(share)} against {format_percent(wanted)}"
-        rooms.append((share - wanted, text))
-    return min(rooms)[1] if rooms else None
-
-
 def _is_recurrence_assessed(situation: Situation) -> bool:
     return situation.summary.repeats >= 2
 
@@ -164,7 +123,7 @@ def _name_missing(situation: Situation) -> str:
 def _run_missing(situation: Situation) -> tuple[str, ...]:
     names = join_names([to_ascii(name) for name in situation.unrun_arms])
     run = (f"run {names} (or waive with a reason under `decision.waive`)",) if names else ()
-    return (*run, _GIVE_CONTEXT) if situation.context_gap else run
+    return (*run, GIVE_CONTEXT) if situation.context_gap else run
 
 
 def _undecided_arms(situation: Situation) -> list[str]:

@@ -45,11 +45,56 @@ class GateResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Something the decision asked, and whether it holds: a leaf with its number, or a rule over `parts`.
+
+    Leaves of one `name` ("lower:few_shot") are one fact, wherever they stand. `value` is held against `limit`
+    by `relation`; None where it is no number. `distance`: standard errors between the evidence and the other
+    answer; None where chance has no part in it. `remedy`: how a person could turn it; '' where nobody can.
+    """
+
+    name: str
+    text: str
+    holds: bool
+    rule: Literal["all", "any", "none"] | None = None
+    parts: tuple[Condition, ...] = ()
+    value: float | None = None
+    limit: float | None = None
+    relation: Literal[">=", ">", "<=", "<"] | None = None
+    unit: Literal["share", "count", "p"] | None = None
+    distance: float | None = None
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One rung of the decision: it is the verdict where its condition is the first that holds."""
+
+    decision: Decision
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """Conditions that would, together, give another verdict: `decision`.
+
+    `distance` is that of the farthest of them, in standard errors; None where a person must turn one.
+    """
+
+    conditions: tuple[str, ...]
+    text: str
+    decision: Decision
+    distance: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The answer for an evalset. `reason` is one sentence with the numbers.
 
     `p`: if this verdict were wrong, evidence this strong would turn up in at most a share p of
-    runs (None where no error rate is claimed). `changes`: what would change the verdict.
+    runs (None where no error rate is claimed). `changes`: what to do about it, or what it hangs on. `steps`:
+    all that was asked, in order; `flips`: what would give another verdict, closest first, and
+    `closest_condition` the first of them in words.
     """
 
     decision: Decision
@@ -65,6 +110,8 @@ class Verdict:
     closest_condition: str | None = None
     changes: tuple[str, ...] = ()
     next_command: str | None = None
+    steps: tuple[Step, ...] = ()
+    flips: tuple[Flip, ...] = ()
     plan: Mapping[str, Json] | None = None
 
 

@@ -19,6 +19,7 @@ from pytest_ftgate.model.summary import (
 )
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.model.verdict import GateResult, Judgement, Verdict
+from pytest_ftgate.reports.decision_entry import describe_flips, describe_steps
 
 FORMAT_VERSION = 1
 MAX_TEXT = 4_000
@@ -121,6 +122,8 @@ def _describe_verdict(verdict: Verdict) -> dict[str, Json]:
         "closest_condition": verdict.closest_condition,
         "changes": list(verdict.changes),
         "next_command": verdict.next_command,
+        "steps": describe_steps(verdict),
+        "flips": describe_flips(verdict),
         "plan": dict(verdict.plan) if verdict.plan is not None else None,
     }
 

@@ -1,0 +1,160 @@
+"""What questions 1 and 2 ask: which arms are proven at the bar, and which below it."""
+
+from __future__ import annotations
+
+from pytest_ftgate.decision.conditions import join, measure_distance
+from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, is_proven_below
+from pytest_ftgate.decision.wording import to_ascii
+from pytest_ftgate.model.evalset import AS_IS
+from pytest_ftgate.model.summary import ArmSummary, BarTest, Paired
+from pytest_ftgate.model.verdict import Condition
+
+
+def ask_as_is(situation: Situation) -> Condition:
+    """Whether the prompt as it is reaches the bar."""
+    arms = [situation.as_is] if situation.as_is is not None else []
+    return join("any", "bar_met", "as_is is proven at the bar", [_ask_bar(situation, arm) for arm in arms])
+
+
+def _ask_bar(situation: Situation, arm: ArmSummary) -> Condition:
+    """Whether an arm is proven at the bar."""
+    is_as_is, test = arm.arm == AS_IS, arm.accuracy_test
+    alpha = _choose_alpha(situation, arm)
+    value = None if test is None else test.lower if is_as_is else test.lower_m
+    return _hold(
+        situation,
+        f"lower:{arm.arm}",
+        f"lower bound of {to_ascii(arm.arm)}",
+        is_proven_at_bar(arm, situation.bar),
+        value,
+        None if test is None else measure_distance(test.p_above, alpha),
+    )
+
+
+def _choose_alpha(situation: Situation, arm: ArmSummary) -> float:
+    alpha = situation.evalset.decision.alpha
+    return alpha if arm.arm == AS_IS else alpha / max(1, situation.summary.multiplicity)
+
+
+def _hold(
+    situation: Situation, name: str, text: str, holds: bool, value: float | None, distance: float | None
+) -> Condition:
+    return Condition(
+        name=name,
+        text=text,
+        holds=holds,
+        value=value,
+        limit=situation.bar,
+        relation=">=",
+        unit="share",
+        distance=distance,
+    )
+
+
+def ask_repair(situation: Situation) -> Condition:
+    """Whether parsing the same answers tolerantly is enough."""
+    arms = [arm for arm in situation.arms if arm.kind == "repair" and arm.arm != AS_IS]
+    text = "a tolerant parser lifts the same answers to the bar"
+    return join("any", "repaired", text, [_ask_bar(situation, arm) for arm in arms])
+
+
+def ask_call(situation: Situation) -> Condition:
+    """Whether only failures of the call keep every arm from the bar."""
+    proven = [_ask_bar(situation, arm) for arm in situation.arms]
+    # Without a failure of the call, an arm's answer is the same as that to the question before.
+    broken = [(arm, arm.lenient_test) for arm in situation.arms if arm.lenient_test != arm.accuracy_test]
+    alpha = situation.evalset.decision.alpha / max(1, situation.summary.multiplicity)
+    lifted = [
+        _hold(
+            situation,
+            f"lenient:{arm.arm}",
+            f"lower bound of {to_ascii(arm.arm)} with call failures as passes",
+            test.lower_m >= situation.bar,
+            test.lower_m,
+            measure_distance(test.p_above, alpha),
+        )
+        for arm, test in broken
+        if test is not None
+    ]
+    parts = (
+        join("none", "unproven", "no arm is proven at the bar", proven),
+        join("any", "lifted", "an arm is, once call failures count as passes", lifted),
+    )
+    return join("all", "broken_call", "failures of the call stand between an arm and the bar", parts)
+
+
+def ask_prompts(situation: Situation) -> Condition:
+    """Whether another arm of question 1 reaches the bar."""
+    arms = [arm for arm in situation.prompt_arms if arm.arm != AS_IS and arm.kind != "repair"]
+    asked = [_ask_bar(situation, arm) for arm in arms]
+    return join("any", "better_prompt", "another prompt is proven at the bar", asked)
+
+
+def ask_knowledge(situation: Situation) -> Condition:
+    """Whether an arm of question 2 reaches the bar, and is better than every prompt arm."""
+    arms = [arm for arm in situation.arms if arm.question == 2]
+    text = "an arm with the data in context is proven at the bar, and better than every prompt"
+    return join("any", "knowing", text, [_ask_knowing_arm(situation, arm) for arm in arms])
+
+
+def _ask_knowing_arm(situation: Situation, arm: ArmSummary) -> Condition:
+    text = f"{to_ascii(arm.arm)} is at the bar, and better than every prompt"
+    return join("all", f"knowing:{arm.arm}", text, (_ask_bar(situation, arm), *ask_better(situation, arm)))
+
+
+def ask_better(situation: Situation, arm: ArmSummary) -> list[Condition]:
+    """Whether an arm is shown to be better than each prompt arm."""
+    pairs = {p.second: p for p in situation.summary.paired if (p.first, p.role) == (arm.arm, arm.role)}
+    prompts = [prompt.arm for prompt in situation.prompt_arms if prompt.accuracy_test is not None]
+    return [_ask_lead(situation, arm.arm, prompt, pairs.get(prompt)) for prompt in prompts]
+
+
+def _ask_lead(situation: Situation, arm: str, prompt: str, pair: Paired | None) -> Condition:
+    """Whether an arm is shown to be better than a prompt arm on the same cases."""
+    return Condition(
+        name=f"better:{arm}>{prompt}",
+        text=f"lower bound of {to_ascii(arm)} minus {to_ascii(prompt)}",
+        holds=pair is not None and pair.lower > 0,
+        value=None if pair is None else pair.lower,
+        limit=0.0,
+        relation=">",
+        unit="share",
+        distance=None if pair is None else _measure_lead(pair, situation.evalset.decision.alpha),
+    )
+
+
+def _measure_lead(pair: Paired, alpha: float) -> float | None:
+    """Standard errors between the lower bound of a difference and 0; its interval is two-sided at 2 alpha."""
+    width = pair.upper - pair.lower
+    return abs(pair.lower) * 2 * measure_distance(alpha, 0.5) / width if width > 0 else None
+
+
+def ask_below(situation: Situation) -> Condition:
+    """Whether every arm that was run is proven below the bar."""
+    as_is = situation.as_is is not None
+    parts = [
+        Condition(
+            name="ran:as_is",
+            text=f"as_is was {'' if as_is else 'not '}run",
+            holds=as_is,
+            remedy="" if as_is else "run as_is",
+        )
+    ]
+    parts += [_ask_upper(situation, arm) for arm in situation.arms]
+    return join("all", "below", "every arm run is proven below the bar", parts)
+
+
+def _ask_upper(situation: Situation, arm: ArmSummary) -> Condition:
+    tests: list[BarTest] = [t for t in (arm.accuracy_test, arm.lenient_test) if t is not None]
+    is_lenient = arm.lenient_test != arm.accuracy_test
+    p = max((test.p_below for test in tests), default=None)
+    return Condition(
+        name=f"upper:{arm.arm}",
+        text=f"upper bound of {to_ascii(arm.arm)}{' with call failures as passes' if is_lenient else ''}",
+        holds=is_proven_below(arm, situation.bar),
+        value=max((test.upper_ft for test in tests), default=None),
+        limit=situation.bar,
+        relation="<",
+        unit="share",
+        distance=None if p is None else measure_distance(p, situation.evalset.decision.alpha_fine_tune),
+    )
