@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
-from pytest_ftgate.model.evalset import Location
+if TYPE_CHECKING:  # the errors are read in every pytest session, evalsets with --ftgate only
+    from pytest_ftgate.model.evalset import Location
 
 
 class FtgateError(Exception):
@@ -68,6 +69,8 @@ class ProviderError(FtgateError):
 
 def suggest(name: str, known: Sequence[str]) -> str:
     """' Did you mean …? Known: …' for an unknown name; the leading space is part of it."""
+    from difflib import get_close_matches  # only where something is wrong
+
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     shown = ", ".join(sorted(known)) if known else "nothing is registered"

@@ -7,16 +7,17 @@ handed over are frozen. Built-in parts are registered through the same hooks, wi
 from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ftgate.model.evalset import Case
-from pytest_ftgate.model.protocols import Arm, Gate, Grader, Provider, Reporter
-from pytest_ftgate.model.record import Record
-from pytest_ftgate.model.summary import Summary
-from pytest_ftgate.model.verdict import Judgement, Verdict
-from pytest_ftgate.registry import Registry
+if TYPE_CHECKING:  # this module is read in every pytest session, these are needed with --ftgate only
+    from pytest_ftgate.model.evalset import Case
+    from pytest_ftgate.model.protocols import Arm, Gate, Grader, Provider, Reporter
+    from pytest_ftgate.model.record import Record
+    from pytest_ftgate.model.summary import Summary
+    from pytest_ftgate.model.verdict import Judgement, Verdict
+    from pytest_ftgate.registry import Registry
 
 
 @pytest.hookspec()

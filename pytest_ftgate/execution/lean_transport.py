@@ -95,7 +95,8 @@ class LeanTransport:
 
         body = await build_body(shape, request)
         try:
-            status, headers, content = await asyncio.wait_for(_post(session, shape, body), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                status, headers, content = await _post(session, shape, body)
         except Exception as error:  # noqa: BLE001 - whatever the client raises, litellm says what it means
             return await run_litellm(self._litellm, request, arguments, _raising(error))
         note_headers(dict(headers))

@@ -7,7 +7,7 @@ import gc
 import os
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
@@ -32,6 +32,8 @@ from pytest_ftgate.model.response import Response
 from pytest_ftgate.model.trial import Request, Trial
 
 _NO_KEY = "not-needed"
+MAX_SAFE = 64
+"""Params whose addresses are known to be safe."""
 
 _FIRST_CALL_MODULES = (
     "openai.resources",
@@ -98,17 +100,29 @@ class LitellmProvider:
         self._lean: LeanTransport | None = None
         self._session: Any = None
         self._warm_up: asyncio.Task[None] | None = None
+        self._safe: dict[int, tuple[Mapping[str, Any], str]] = {}
 
     async def complete(self, trial: Trial, request: Request, timeout_s: float) -> Response:
         """The model's answer; raises ProviderError. `trial` is not looked at."""
         del trial
-        refuse_unsafe_params(request, self._api_hosts)
+        self._refuse_unsafe(request)
         return await self.send(request, timeout_s)
 
     async def prepare(self, request: Request) -> None:
         """Import litellm and warm it up, for a request that may be sent."""
-        refuse_unsafe_params(request, self._api_hosts)
+        self._refuse_unsafe(request)
         await self.warm_up(request)
+
+    def _refuse_unsafe(self, request: Request) -> None:
+        """Look at a model's params once: all trials of an arm share them."""
+        known = self._safe.get(id(request.params))
+        if known is not None and known[0] is request.params and known[1] == request.model:
+            return
+        refuse_unsafe_params(request, self._api_hosts)
+        if len(self._safe) >= MAX_SAFE:
+            self._safe.clear()
+        # Kept alive here, so that no other params can come to have the same id.
+        self._safe[id(request.params)] = request.params, request.model
 
     async def warm_up(self, request: Request) -> None:
         """Do what litellm leaves to its first request, so that no latency holds it. Sends nothing."""

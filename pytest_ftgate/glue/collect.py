@@ -64,9 +64,15 @@ class ArmCollector(pytest.Collector):
         assert isinstance(file, EvalsetFile)  # noqa: S101 - build() admits no other parent
         cases = {case.id: case for case in file.plan.evalset.cases}
         has_roles = len(file.plan.roles) > 1
+        # One mark for all cases with the same tags: each would take half a KiB to the end of the session.
+        marks: dict[tuple[str, ...], pytest.MarkDecorator] = {}
         for planned in self.items:
             name = f"{planned.case}[{planned.role}]" if has_roles else planned.case
-            yield EvalsetItem.build(self, name, planned, cases[planned.case], file)
+            case = cases[planned.case]
+            mark = marks.get(case.tags)
+            if mark is None:
+                mark = marks[case.tags] = pytest.mark.ftgate(arm=planned.arm, tags=case.tags)
+            yield EvalsetItem.build(self, name, planned, case, file, mark)
 
 
 class CaseFailed(Exception):  # noqa: N818 - an outcome, not an error of ours
@@ -90,11 +96,17 @@ class EvalsetItem(pytest.Item):
 
     @classmethod
     def build(
-        cls, parent: ArmCollector, name: str, planned: PlannedItem, case: Case, file: EvalsetFile
+        cls,
+        parent: ArmCollector,
+        name: str,
+        planned: PlannedItem,
+        case: Case,
+        file: EvalsetFile,
+        mark: pytest.MarkDecorator,
     ) -> EvalsetItem:
         item: EvalsetItem = cls.from_parent(parent, name=name)
         item.planned, item.case, item.file = planned, case, file
-        item.add_marker(pytest.mark.ftgate(arm=planned.arm, tags=case.tags))
+        item.add_marker(mark)
         item.extra_keyword_matches.update((planned.arm, planned.role, *case.tags))
         return item
 

@@ -1,16 +1,20 @@
-"""One table of options: it makes the command line, the ini keys and the Settings."""
+"""One table of options: it makes the command line, the ini keys and the Settings.
+
+It is read in every pytest session, so what only a session with --ftgate needs is imported where it is used.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import pytest
 
 from pytest_ftgate.errors import suggest
-from pytest_ftgate.model.settings import Evidence, Settings, Shard
+
+if TYPE_CHECKING:
+    from pytest_ftgate.model.settings import Settings, Shard
 
 Parse = Callable[[str], Any]
 
@@ -37,6 +41,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _evidence(text: str) -> str:
+    from pytest_ftgate.model.settings import Evidence
+
     if text not in get_args(Evidence):
         raise ValueError(f"one of {', '.join(get_args(Evidence))}")
     return text
@@ -53,6 +59,12 @@ def _model(text: str) -> tuple[str, str]:
     return role, model.strip()
 
 
+def _shard(text: str) -> Shard:
+    from pytest_ftgate.model.settings import Shard
+
+    return Shard.parse(text)
+
+
 def _report(text: str) -> tuple[str, str]:
     kind, equals, path = text.partition("=")
     if not (equals and kind and path):
@@ -63,8 +75,7 @@ def _report(text: str) -> tuple[str, str]:
 ROLES = ("candidate", "base", "teacher", "judge", "embedder")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class Option(NamedTuple):
     """One setting. `flag` False = ini only (safety: never from a command in a pull request).
 
     `stated`: an evalset may state it too, so its ini value is kept apart and comes last.
@@ -120,7 +131,7 @@ OPTIONS = (
            help="say what the run would take and could decide (calls, tokens, price, time); ask nothing"),
     Option(name="exhaustive", shape="switch",
            help="ask every case and repeat of every arm, also where fewer would settle the question"),
-    Option(name="shard", metavar="I/N", parse=Shard.parse,
+    Option(name="shard", metavar="I/N", parse=_shard,
            help="run part I of N of every evalset's cases; pytest-ftgate merge joins the parts and decides"),
     Option(name="dir", metavar="DIR", help="folder of runs and responses (default .ftgate)"),
     Option(name="api-hosts", shape="many", flag=False,
@@ -170,6 +181,8 @@ def read_settings(config: pytest.Config) -> Settings:
 
     Raises pytest.UsageError naming the option, the value and what is allowed.
     """
+    from pytest_ftgate.model.settings import Settings
+
     values = dict(_read(config, option) for option in OPTIONS)
     rootdir = config.rootpath
     given: Mapping[str, Any] = {name: value for name, value in values.items() if value not in (None, ())}

@@ -104,8 +104,10 @@ def _find_rejections(
         return []
     is_partial = any(spec.name == "json-fields" for spec in readers)
 
+    parsed = TextOutput(response.text)
+
     def judge(spec: GraderSpec) -> Grade:
-        return grade_answer(response, TextOutput(response.text), case, (spec,), registries, evalset)[0]
+        return grade_answer(response, parsed, case, (spec,), registries, evalset)[0]
 
     found = []
     for spec in asked:
@@ -153,8 +155,13 @@ def _render_ideal(case: Case, specs: Sequence[GraderSpec]) -> Response | None:
         expected = expected[0]
     if not isinstance(expected, dict | list):
         return Response(text=read_text(expected))
-    rules = [FieldRules(spec.options) for spec in specs if spec.name == "json-fields" and not spec.negated]
-    return Response(text=json.dumps(_write_fields(expected, (), rules), ensure_ascii=False))
+    rules = [
+        FieldRules(spec.options)
+        for spec in specs
+        if spec.name == "json-fields" and not spec.negated and spec.options
+    ]
+    written = _write_fields(expected, (), rules) if rules else expected
+    return Response(text=json.dumps(written, ensure_ascii=False))
 
 
 def _write_fields(expected: Json, path: Path, rules: Sequence[FieldRules]) -> Json:
