@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pytest_ftgate.decision.bar_conditions import ask_better
+from pytest_ftgate.decision.draws import describe_other_draws, name_shots
 from pytest_ftgate.decision.missed_limits import read_call_failures
 from pytest_ftgate.decision.readiness import EXPLAIN
 from pytest_ftgate.decision.situation import Situation, rank_cost
@@ -92,10 +93,11 @@ def tell_better_prompt(situation: Situation) -> Verdict:
     return situation.answer(
         "improve_prompt",
         f"Prompting is enough: arm {name} reaches the bar of {format_percent(situation.bar)} with "
-        f"{describe_accuracy(arm)}, where as_is has {describe_accuracy(situation.as_is)}.",
+        f"{describe_accuracy(arm)}, where as_is has {describe_accuracy(situation.as_is)}."
+        f"{describe_other_draws(arm, situation.arms, situation.bar)}",
         recommended_arm=arm.arm,
         p=_correct_p(situation, test.p_above),
-        changes=(f"make {name} the prompt of the evalset",),
+        changes=(f"make {name} the prompt of the evalset{name_shots(arm)}",),
         next_command=EXPLAIN,
     )
 

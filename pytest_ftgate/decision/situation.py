@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from pytest_ftgate.decision.draws import fold_draws
 from pytest_ftgate.decision.knowledge import CONTEXT, MIN_CONTEXT_SHARE, count_contexts, has_context_prompt
-from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset, GraderSpec
+from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset, GraderSpec, base_arm
 from pytest_ftgate.model.grade import FORMAT_GRADERS, kind_of
 from pytest_ftgate.model.summary import ArmSummary, Pattern, Summary
 from pytest_ftgate.model.verdict import Decision, Verdict
@@ -201,7 +202,7 @@ class Situation:
         required = [kind for kind in self.required_kinds if not self._is_covered(kind)]
         unnamed = [kind for kind in required if not self._is_named(kind, left_out)]
         kept_out = [name for name in left_out if not self._is_waived(name)]
-        return tuple(dict.fromkeys([*unnamed, *kept_out]))
+        return fold_draws([*unnamed, *kept_out], self.summary.arms)
 
     @cached_property
     def required_kinds(self) -> tuple[str, ...]:
@@ -227,13 +228,13 @@ class Situation:
         return any(arm.kind == kind and arm.arm in names for arm in self.summary.arms)
 
     def _is_waived(self, name: str) -> bool:
-        return name in self.evalset.decision.waive
+        return not self.evalset.decision.waive.keys().isdisjoint((name, base_arm(name)))
 
     def answer(self, decision: Decision, reason: str, **more: object) -> Verdict:
         """A verdict with what every verdict carries: arms left out, waivers, M, the tie to the prompt."""
         waived = dict(self.evalset.decision.waive) or None
-        left_out = tuple(a.arm for a in self.summary.arms if a.role == CANDIDATE and a.status == "not_run")
-        more.setdefault("missing_arms", left_out)
+        left_out = [a.arm for a in self.summary.arms if a.role == CANDIDATE and a.status == "not_run"]
+        more.setdefault("missing_arms", fold_draws(left_out, self.summary.arms))
         if not self.summary.tied_to_prompt:
             reason += " The answers are not tied to this prompt."
         if waived:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_ftgate.decision.draws import count_draws
 from pytest_ftgate.decision.knowledge import MIN_CONTEXT_SHARE
 from pytest_ftgate.decision.leaning import find_leaning
 from pytest_ftgate.decision.missed_limits import describe_missed_limits
@@ -95,7 +96,8 @@ def _none_reaches(situation: Situation) -> str:
     if count == 1:
         return f"The one arm run does not reach {bar} ({situation.arms[0].arm}: {describe_accuracy(best)})"
     name = to_ascii(best.arm) if best else "none"
-    return f"None of the {count} arms run reaches {bar} (best: {name}, {describe_accuracy(best)})"
+    drawn = count_draws(situation.arms)
+    return f"None of the {count} arms run{drawn} reaches {bar} (best: {name}, {describe_accuracy(best)})"
 
 
 def _pattern_names(situation: Situation) -> str:

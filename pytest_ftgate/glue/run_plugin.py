@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_ftgate.glue.arguments import Narrowed
 from pytest_ftgate.glue.collect import SUFFIXES, EvalsetFile, EvalsetItem
 from pytest_ftgate.glue.hooks import register_late
 from pytest_ftgate.glue.payload import Payload, attach
@@ -18,8 +19,8 @@ from pytest_ftgate.model.trial import Plan, PlannedItem
 class RunPlugin:
     """Registered with --ftgate in every process that runs items."""
 
-    def __init__(self, state: FtgateSession) -> None:
-        self.state = state
+    def __init__(self, state: FtgateSession, narrowed: Narrowed) -> None:
+        self.state, self.narrowed = state, narrowed
         # pytest tells a new plugin of all that came before it, too.
         self.known = {id(plugin) for plugin in state.config.pluginmanager.get_plugins()}
 
@@ -44,6 +45,7 @@ class RunPlugin:
                 "(an evalset repeats each case by itself: --ftgate-repeats)"
             )
         select_failed_gates(config, ours)
+        deselect_unnamed(config, items, self.narrowed)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -142,6 +144,31 @@ def in_ladder_order(items: list[pytest.Item], state: FtgateSession) -> list[pyte
         else:
             keys[item] = index, 0
     return sorted(items, key=keys.__getitem__)
+
+
+def deselect_unnamed(config: pytest.Config, items: list[pytest.Item], narrowed: Narrowed) -> None:
+    """Leave out what was collected only because pytest cannot follow node ids of a draw's cases."""
+    if not narrowed:
+        return
+    folder = config.invocation_params.dir
+    wanted: dict[tuple[Path, str], set[str]] = {}
+    for argument, chosen in narrowed.items():
+        path, arm = argument.split("::")
+        wanted.setdefault(((folder / path).resolve(), arm), set()).update(chosen)
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    found = set()
+    for item in items:
+        draw = (item.path.resolve(), item.planned.arm) if isinstance(item, EvalsetItem) else None
+        is_wanted = draw not in wanted or item.name in wanted[draw]
+        found.add((draw, item.name))
+        (kept if is_wanted else left_out).append(item)
+    for draw, names in wanted.items():
+        missing = sorted(name for name in names if (draw, name) not in found)
+        if missing:
+            raise pytest.UsageError(f"not found: {draw[0].name}::{draw[1]}::{missing[0]}")
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
 
 
 def select_failed_gates(config: pytest.Config, items: list[EvalsetItem]) -> None:

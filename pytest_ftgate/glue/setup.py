@@ -8,8 +8,8 @@ import pytest
 
 from pytest_ftgate import __version__
 from pytest_ftgate.errors import FtgateError
+from pytest_ftgate.glue.arguments import rewrite_arguments
 from pytest_ftgate.glue.builtins import BuiltinParts
-from pytest_ftgate.glue.collect import SUFFIXES
 from pytest_ftgate.glue.display import DisplayPlugin
 from pytest_ftgate.glue.gate_plugin import GatePlugin
 from pytest_ftgate.glue.hooks import register_all
@@ -30,7 +30,7 @@ def install(config: pytest.Config) -> None:
     if worker is not None:
         workers = int(getattr(config, "workerinput", {}).get("ftgate_workers", 1))
         settings = divide_limits(settings, workers)
-    config.args[:] = list(dict.fromkeys(whole_evalset(argument) for argument in config.args))
+    config.args[:], narrowed = rewrite_arguments(config.args, config.invocation_params.dir)
     manager = config.pluginmanager
     manager.register(BuiltinParts(settings), "ftgate-builtins")
     registries = build_registries(config)
@@ -41,7 +41,7 @@ def install(config: pytest.Config) -> None:
         config, settings, registries, worker=worker, together=together, is_distributed=is_distributed
     )
     manager.register(DisplayPlugin(), "ftgate-display")
-    manager.register(RunPlugin(state), "ftgate-run")
+    manager.register(RunPlugin(state, narrowed), "ftgate-run")
     if worker is not None:
         return
     if settings.plan:
@@ -73,12 +73,6 @@ def check_reports(settings: Settings, registries: Registries) -> None:
         if kind not in registries.reporters:
             known = ", ".join(registries.reporters.names())
             raise pytest.UsageError(f"--ftgate-report: {kind!r} is no kind of report. Known: {known}")
-
-
-def whole_evalset(argument: str) -> str:
-    """A gate's node id stands for its whole evalset: a gate cannot run alone."""
-    path, *names = argument.split("::")
-    return path if names[:1] == ["gate"] and path.endswith(SUFFIXES) else argument
 
 
 def list_limits(settings: Settings) -> list[str]:

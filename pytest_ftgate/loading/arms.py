@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from pytest_ftgate.loading.case_files import read_example_file
 from pytest_ftgate.loading.cases import read_example
 from pytest_ftgate.loading.graders import FUNCTION_OPTIONS, check_function
@@ -12,10 +15,12 @@ from pytest_ftgate.loading.prompts import check_prompt_template, read_prompt
 from pytest_ftgate.loading.reading import Reading
 from pytest_ftgate.loading.validation import check_options
 from pytest_ftgate.loading.wording import quote, say_unknown, say_wrong_type
-from pytest_ftgate.model.evalset import AS_IS, ArmSpec, Json
+from pytest_ftgate.model.evalset import AS_IS, ArmSpec, Json, name_draw
 
 PROMPT = "prompt"
 RESERVED = "gate"
+DRAWS = "draws"
+"""Option with which a kind of arm lets one arm of the file stand for several."""
 KEYS = ("prompt", "kind")
 
 
@@ -30,8 +35,18 @@ def read_arms(value: Json, place: Place, reading: Reading) -> tuple[ArmSpec, ...
     for name, options in value.items():
         arm = _read_arm(name, options, place.at(name), reading)
         if arm is not None:
-            found.append(arm)
+            found.extend(_list_draws(arm))
     return tuple(found)
+
+
+def _list_draws(arm: ArmSpec) -> Iterator[ArmSpec]:
+    """The arm, or its draws `NAME[1]`, `NAME[2]`, … where it asks for several."""
+    count = arm.options.get(DRAWS, 1)
+    if count == 1:
+        yield arm
+        return
+    for draw in range(1, count + 1):
+        yield replace(arm, name=name_draw(arm.name, draw), draw=draw)
 
 
 def _read_arm(name: str, written: Json, place: Place, reading: Reading) -> ArmSpec | None:

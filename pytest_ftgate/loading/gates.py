@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pytest_ftgate.loading.places import Place
 from pytest_ftgate.loading.reading import Reading
 from pytest_ftgate.loading.validation import check_options, say_not_among
 from pytest_ftgate.loading.wording import say_unknown, say_wrong_type, show
-from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, GateSpec, Json
+from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, GateSpec, Json, base_arm
 
 COMPLETE, ACCURACY = "complete", "accuracy"
 OFF: tuple[Json, ...] = ("off", False)
@@ -26,7 +27,10 @@ def is_off(value: Json) -> bool:
 def read_gates(
     value: Json, bar: float | None, arms: Sequence[str], place: Place, reading: Reading
 ) -> tuple[GateSpec, ...]:
-    """`complete`, `accuracy` (unless off), then the others as written; those with problems are left out."""
+    """`complete`, `accuracy` (unless off), then the others as written; those with problems are left out.
+
+    A gate of an arm with several draws is a gate of each: one lucky draw passes nothing.
+    """
     found = {COMPLETE: GateSpec(name=COMPLETE), ACCURACY: GateSpec(name=ACCURACY)}
     if value is None:
         return tuple(found.values())
@@ -47,7 +51,12 @@ def read_gates(
             reading.problems.add(inner, "`complete` cannot be switched off: an incomplete run proves nothing")
         else:
             found.pop(name, None)
-    return tuple(found.values())
+    return tuple(replace(gate, arm=arm) for gate in found.values() for arm in _list_draws(gate.arm, arms))
+
+
+def _list_draws(arm: str, arms: Sequence[str]) -> Sequence[str]:
+    """The draws of an arm that has several, else the arm itself."""
+    return [name for name in arms if name != arm and base_arm(name) == arm] or [arm]
 
 
 def _read_gate(

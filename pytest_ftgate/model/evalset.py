@@ -104,7 +104,8 @@ class ArmSpec:
     """One way of asking, as written. `kind` names the registered arm that builds its trials.
 
     `prompt` replaces the evalset's; `options` is what the kind takes (files already read:
-    `examples` is a tuple of case-like mappings, `schema` a mapping).
+    `examples` is a tuple of case-like mappings, `schema` a mapping). `draw`: which draw it is, from 1, of
+    an arm written once with `draws`; its name is then `NAME[draw]`.
     """
 
     name: str
@@ -112,6 +113,22 @@ class ArmSpec:
     options: Mapping[str, Json] = field(default_factory=dict)
     prompt: tuple[Message, ...] | None = None
     where: Location | None = None
+    draw: int | None = None
+
+    @property
+    def base(self) -> str:
+        """The name as it is written in the evalset."""
+        return base_arm(self.name)
+
+
+def base_arm(name: str) -> str:
+    """The arm as it is written in the evalset: `few_shot` of its draw `few_shot[2]`."""
+    return name.partition("[")[0]
+
+
+def name_draw(base: str, draw: int) -> str:
+    """The name of an arm's draw, from 1."""
+    return f"{base}[{draw}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pytest_ftgate.model.response import SchemaEnforced
 from pytest_ftgate.model.run import Looks
-from pytest_ftgate.model.trial import ArmStatus
+from pytest_ftgate.model.trial import ArmStatus, Draw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +66,9 @@ class ArmSummary:
     """One arm × role. `accuracy_test` is None where nothing was judged.
 
     `lenient_test` counts `call:*` failures as passes. `identical_repeats`: all repeats of all
-    cases with >= 2 gave the same text (None where no case has two). `draws` = trials per case.
-    `looks`: where the arm could stop early; its bounds and p-values are then adjusted for that.
+    cases with >= 2 gave the same text (None where no case has two). `repeats`: the most answers of a case.
+    `draw`: which of several draws of an arm it is. `looks`: where the arm could stop early; its bounds and
+    p-values are then adjusted for that.
     """
 
     arm: str
@@ -93,7 +94,8 @@ class ArmSummary:
     latency_p50_s: float | None = None
     latency_p95_s: float | None = None
     schema_enforced: SchemaEnforced | None = None
-    draws: int = 0
+    repeats: int = 0
+    draw: Draw | None = None
     icc: float | None = None
     tallies: tuple[CaseTally, ...] = ()
     looks: Looks | None = None

@@ -80,6 +80,18 @@ class Trial:
     graders_hash: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """Draw `number` (from 1) of the `count` that an arm is written with.
+
+    `shots`: places (from 1) of the examples that every case is shown, in their order.
+    """
+
+    number: int
+    count: int
+    shots: tuple[int, ...] = ()
+
+
 ArmStatus = Literal["run", "skipped", "not_run", "waived"]
 
 
@@ -87,7 +99,8 @@ ArmStatus = Literal["run", "skipped", "not_run", "waived"]
 class PlannedArm:
     """An arm of the plan. `run`: its trials are planned. `skipped`: it does not apply here (`reason`).
 
-    `not_run`: left out by the user. `waived`: left out with a reason in the evalset.
+    `not_run`: left out by the user. `waived`: left out with a reason in the evalset. `draw` is None where
+    the arm is not one of several draws.
     """
 
     name: str
@@ -96,6 +109,7 @@ class PlannedArm:
     status: ArmStatus
     reason: str = ""
     schema_enforced: Literal["enforced", "unsupported", "unverified"] | None = None
+    draw: Draw | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pytest_ftgate.errors import suggest
-from pytest_ftgate.model.evalset import AS_IS, ArmSpec, Case, Evalset, Json
+from pytest_ftgate.model.evalset import AS_IS, ArmSpec, Case, Evalset, Json, base_arm
 from pytest_ftgate.model.protocols import ArmTask
 from pytest_ftgate.model.trial import Trial
 
@@ -73,6 +73,9 @@ def _find_source_problems(spec: ArmSpec, evalset: Evalset) -> Iterable[str]:
     known = [name for name in kinds if name != spec.name]
     if source == spec.name:
         yield f"arm {spec.name!r}: `of` names the arm itself. Known: {', '.join(sorted(known))}."
+    elif any(base_arm(name) == source for name in known if name != source):
+        draws = ", ".join(name for name in known if base_arm(name) == source)
+        yield f"arm {spec.name!r}: `of: {source}` names several draws; choose one of {draws}"
     elif source not in kinds:
         yield f"arm {spec.name!r}: `of` names no arm of this evalset: {source!r}.{suggest(source, known)}"
     elif kinds[source] in ("repair", "reask"):

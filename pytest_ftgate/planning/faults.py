@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from pytest_ftgate.model.evalset import Case, Json
+from pytest_ftgate.model.evalset import ArmSpec, Case, Json
 from pytest_ftgate.model.summary import Finding
 from pytest_ftgate.model.trial import Plan
-from pytest_ftgate.planning.few_shot import read_pool
+from pytest_ftgate.planning.draws import find_overlaps
+from pytest_ftgate.planning.few_shot import list_hands, read_pool
 from pytest_ftgate.planning.fingerprint import canonical_json
 from pytest_ftgate.planning.leakage import find_near_leaks
 from pytest_ftgate.planning.offers import find_missing_fields, find_missing_labels
@@ -22,6 +23,7 @@ def find_faults(plan: Plan) -> tuple[Finding, ...]:
     return (
         *_find_contradictions(plan.evalset.cases),
         *_find_near_leaks(plan),
+        *find_overlaps([(spec, list_hands(spec, plan.evalset)) for spec in _list_pools(plan)]),
         *_report_labels(find_missing_labels(plan)),
         *_report_fields(find_missing_fields(plan)),
     )
@@ -86,19 +88,23 @@ def _dump(value: Json) -> str:
         return repr(type(value))
 
 
-def _find_near_leaks(plan: Plan) -> Iterable[Finding]:
+def _list_pools(plan: Plan) -> Iterable[ArmSpec]:
+    """The running arms with examples; of several draws from one pool the first."""
     running = {arm.name for arm in plan.arms if arm.status == "run"}
+    specs = [spec for spec in plan.evalset.arms if spec.name in running and spec.options.get("examples")]
+    return {spec.base: spec for spec in reversed(specs)}.values()
+
+
+def _find_near_leaks(plan: Plan) -> Iterable[Finding]:
     cases = plan.evalset.cases
-    for spec in plan.evalset.arms:
-        if spec.name not in running or not spec.options.get("examples"):
-            continue
+    for spec in _list_pools(plan):
         pool = [shot.text for shot in read_pool(spec, plan.evalset)]
         leaks = find_near_leaks(pool, [case_text(case) for case in cases])
         if leaks:
             pairs = [f"example {shot + 1} and {cases[case].id}" for shot, case in leaks]
             yield Finding(
                 severity="error",
-                what=f"arm {spec.name!r} has shots that are nearly cases: {_shorten(pairs)}",
+                what=f"arm {spec.base!r} has shots that are nearly cases: {_shorten(pairs)}",
                 cases=tuple(dict.fromkeys(cases[case].id for _, case in leaks)),
                 remedy="take them out of the examples or out of the cases",
                 blocks=True,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 from pytest_ftgate.errors import FtgateError, suggest
-from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, ArmSpec, Evalset, Location
+from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, ArmSpec, Evalset, Location, base_arm
+from pytest_ftgate.model.protocols import Arm
 from pytest_ftgate.model.settings import Settings
-from pytest_ftgate.model.trial import ArmStatus, PlannedArm
+from pytest_ftgate.model.trial import ArmStatus, Draw, PlannedArm
 from pytest_ftgate.planning.arm_trials import ArmTrials, TrialsByCase
 from pytest_ftgate.planning.problems import Problems
 from pytest_ftgate.planning.templates import mentions
@@ -16,6 +18,15 @@ from pytest_ftgate.planning.texts import request_chars
 from pytest_ftgate.registry import Registries
 
 _SAMPLE = 200
+
+
+@runtime_checkable
+class ShotArm(Protocol):
+    """An arm that shows examples."""
+
+    def list_shots(self, spec: ArmSpec, evalset: Evalset) -> Sequence[int]:
+        """Places (from 0) of those that every case is shown, in their order; empty where they differ."""
+        ...
 
 
 def choose_arms(
@@ -33,11 +44,18 @@ def choose_arms(
             status, reason = _choose_status(spec, settings, evalset, kind.inapplicable(spec, evalset))
             question = 2 if _gives_context(spec, evalset) else kind.question
             planned.append(
-                PlannedArm(name=spec.name, kind=spec.kind, question=question, status=status, reason=reason)
+                PlannedArm(
+                    name=spec.name,
+                    kind=spec.kind,
+                    question=question,
+                    status=status,
+                    reason=reason,
+                    draw=_describe_draw(spec, evalset, kind),
+                )
             )
         except FtgateError as error:
             problems.add(where, str(error))
-    known = {arm.name for arm in planned}
+    known = {base_arm(arm.name) for arm in planned}
     for name, reason in evalset.decision.waive.items():
         if name not in known and name in registries.arms:
             question = registries.arms.get(name).question
@@ -65,9 +83,10 @@ def order_arms(
             built[arm.name] = {}
     settled = [_settle(arm, running, built) for arm in running]
     climbing = [arm for arm in settled if arm.status == "run"]
+    size = _measure_arms({arm.name: built[arm.name] for arm in climbing})
     ladder = sorted(
         (arm for arm in climbing if _source(built[arm.name]) is None),
-        key=lambda arm: (arm.name != AS_IS, arm.question, _expected_chars(built[arm.name])),
+        key=lambda arm: (arm.name != AS_IS, arm.question, size[base_arm(arm.name)]),
     )
     for arm in climbing:
         source = _source(built[arm.name])
@@ -78,8 +97,19 @@ def order_arms(
     return (*ladder, *left)
 
 
+def _describe_draw(spec: ArmSpec, evalset: Evalset, kind: Arm) -> Draw | None:
+    if spec.draw is None:
+        return None
+    shots = kind.list_shots(spec, evalset) if isinstance(kind, ShotArm) else ()
+    return Draw(
+        number=spec.draw,
+        count=sum(arm.base == spec.base for arm in evalset.arms),
+        shots=tuple(place + 1 for place in shots),
+    )
+
+
 def _check_names(evalset: Evalset, settings: Settings, registries: Registries, problems: Problems) -> None:
-    own = [arm.name for arm in evalset.arms]
+    own = list(dict.fromkeys(name for arm in evalset.arms for name in (arm.base, arm.name)))
     for name in settings.arms or ():
         # Another evalset of the session may have an arm that this one lacks.
         if name not in own and name not in registries.arms:
@@ -97,8 +127,9 @@ def _check_names(evalset: Evalset, settings: Settings, registries: Registries, p
 def _choose_status(
     spec: ArmSpec, settings: Settings, evalset: Evalset, inapplicable: str | None
 ) -> tuple[ArmStatus, str]:
-    waived = evalset.decision.waive.get(spec.name)
-    is_named = settings.arms is not None and spec.name in settings.arms
+    names = (spec.name, spec.base)
+    waived = next((evalset.decision.waive[name] for name in names if name in evalset.decision.waive), None)
+    is_named = settings.arms is not None and any(name in settings.arms for name in names)
     if spec.name == AS_IS:
         return "run", ""
     if waived is not None and not is_named:
@@ -129,6 +160,14 @@ def _settle(arm: PlannedArm, running: Sequence[PlannedArm], built: Mapping[str, 
 
 def _source(trials: TrialsByCase) -> str | None:
     return next((case_trials[0].source_arm for case_trials in trials.values() if case_trials), None)
+
+
+def _measure_arms(built: Mapping[str, TrialsByCase]) -> dict[str, float]:
+    """Arm as written → expected characters of a trial; its draws are one size, so they stay together."""
+    sizes: dict[str, list[float]] = {}
+    for name, trials in built.items():
+        sizes.setdefault(base_arm(name), []).append(_expected_chars(trials))
+    return {name: sum(chars) / len(chars) for name, chars in sizes.items()}
 
 
 def _expected_chars(trials: TrialsByCase) -> float:

@@ -41,7 +41,7 @@ def find_shot_answer_problems(
             where = arm.where or Location(file=evalset.path, pointer=f"/arms/{arm.name}")
             problems.add(
                 where,
-                f"arm {arm.name!r}: the `expected` of {_name(places)} holds {meaning}, not an answer "
+                f"arm {arm.base!r}: the `expected` of {_name(places)} holds {meaning}, not an answer "
                 "to show: give each example its `answer:` (the text), or `tool_calls:`",
             )
 

@@ -157,7 +157,8 @@ def _describe_arm(arm: ArmSummary) -> dict[str, Json]:
         "latency_p50_s": arm.latency_p50_s,
         "latency_p95_s": arm.latency_p95_s,
         "schema_enforced": arm.schema_enforced,
-        "draws": arm.draws,
+        "repeats": arm.repeats,
+        "draws": asdict(arm.draw) if arm.draw else None,
         "icc": arm.icc,
         "looks": asdict(arm.looks) if arm.looks else None,
     }

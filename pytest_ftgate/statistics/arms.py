@@ -76,7 +76,8 @@ def summarise_arm(frame: ArmFrame, arm: PlannedArm, role: str, counts: Counts) -
         latency_p50_s=find_quantile(latencies, 0.5),
         latency_p95_s=find_quantile(latencies, 0.95),
         schema_enforced=arm.schema_enforced or _find_worst(counts.enforced),
-        draws=max(counts.answered.values(), default=0),
+        repeats=max(counts.answered.values(), default=0),
+        draw=arm.draw,
         icc=estimate_icc(counts.passed, graded),
         tallies=_build_tallies(frame, counts),
         looks=looks,
@@ -98,6 +99,7 @@ def summarise_idle_arm(frame: ArmFrame, arm: PlannedArm) -> ArmSummary:
         status=status,
         reason=reason,
         schema_enforced=enforced,
+        draw=arm.draw,
     )
 
 

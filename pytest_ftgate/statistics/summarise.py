@@ -137,7 +137,7 @@ def _plan_cases(frame: ArmFrame, arms: Sequence[ArmSummary]) -> int | None:
         alpha = decision.alpha / max(frame.plan.multiplicity, 1)
     wanted = 0
     for value, arm in undecided:
-        cases = plan_cases(value, bar, repeats=max(arm.draws, 1), icc=_find_icc(arm), alpha=alpha)
+        cases = plan_cases(value, bar, repeats=max(arm.repeats, 1), icc=_find_icc(arm), alpha=alpha)
         if cases is None:
             return None
         wanted = max(wanted, cases, len(arm.tallies) + 1)

@@ -125,7 +125,7 @@ def build_arm(
         latency_p50_s=0.8,
         latency_p95_s=1.2,
         schema_enforced="enforced" if kind == "structured" else None,
-        draws=5,
+        repeats=5,
         icc=0.5,
     )
     return replace(base, **changes)

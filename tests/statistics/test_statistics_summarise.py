@@ -40,7 +40,7 @@ def test_a_rate_is_the_mean_over_cases_and_missing_trials_are_no_failures() -> N
     assert one.accuracy.value == 0.5
     assert (one.accuracy.hits, one.accuracy.graded, one.accuracy.cases) == (1, 3, 2)
     assert (one.accuracy.errors, one.accuracy.planned) == (1, 4)
-    assert (one.planned, one.unanswered, one.draws) == (4, 1, 2)
+    assert (one.planned, one.unanswered, one.repeats) == (4, 1, 2)
     assert [(t.case, t.passed, t.graded) for t in one.tallies] == [("a", 1, 1), ("b", 0, 2)]
 
 
