@@ -14,13 +14,14 @@ from pytest_ftgate.execution.price_map import find_price
 from pytest_ftgate.execution.recorded_provider import RecordedProvider
 from pytest_ftgate.execution.recorded_rows import RecordedResponses
 from pytest_ftgate.execution.store import SqliteStore
+from pytest_ftgate.execution.target_provider import TargetProvider
 from pytest_ftgate.grading.apply import asks, find_format_problem
 from pytest_ftgate.loading.lines import add_lines
 from pytest_ftgate.model.evalset import EMBEDDER, JUDGE, Case, Location, Price
 from pytest_ftgate.model.protocols import Provider
 from pytest_ftgate.model.response import Response
 from pytest_ftgate.model.settings import Settings
-from pytest_ftgate.model.trial import Plan, Request, Trial
+from pytest_ftgate.model.trial import Plan, Request, Trial, TrialKey
 from pytest_ftgate.planning.reask import follow_up_request
 from pytest_ftgate.registry import Registries
 
@@ -50,8 +51,14 @@ def make_engine(
         for plan in plans:
             refuse_unpriced(plan, settings, registries)
 
+    find_case = make_find_case(plans)
+    targets: dict[int, Provider] = {}
+
     def provider_for(trial: Trial) -> Provider:
-        return find_provider(registries.providers, trial.request.model)
+        provider = find_provider(registries.providers, trial.request.model)
+        if not isinstance(provider, TargetProvider):
+            return provider
+        return targets.setdefault(id(provider), provider.with_cases(find_case))
 
     return Engine(
         provider_for,
@@ -104,19 +111,23 @@ def refuse_unpriced(plan: Plan, settings: Settings, registries: Registries) -> N
         raise add_lines(EvalsetError(evalset.path, problems), Path(settings.rootdir) / evalset.path)
 
 
+def make_find_case(plans: Sequence[Plan]) -> Callable[[TrialKey], Case | None]:
+    """A function that gives the case of a trial, or None."""
+    cases = {plan.evalset.name: {case.id: case for case in plan.evalset.cases} for plan in plans}
+    return lambda key: cases.get(key.evalset, {}).get(key.case)
+
+
 class FollowUp:
     """Gives the next request of a trial whose response has a format problem (arm `reask`)."""
 
     def __init__(self, plans: Sequence[Plan], registries: Registries) -> None:
         self._registries = registries
         self._plans = {plan.evalset.name: plan for plan in plans}
-        self._cases: dict[str, dict[str, Case]] = {
-            name: {case.id: case for case in plan.evalset.cases} for name, plan in self._plans.items()
-        }
+        self._find_case = make_find_case(plans)
 
     def __call__(self, trial: Trial, request: Request, response: Response) -> Request | None:
         """The next request, or None where the format is fine."""
-        case = self._cases[trial.key.evalset].get(trial.key.case)
+        case = self._find_case(trial.key)
         if case is None:
             return None
         graders = self._plans[trial.key.evalset].graders[case.id]

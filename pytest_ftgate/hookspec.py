@@ -37,8 +37,14 @@ def pytest_ftgate_register_graders(
 
 
 @pytest.hookspec()
-def pytest_ftgate_register_providers(config: pytest.Config, registry: Registry[Provider]) -> None:
-    """Register providers: one named `mycorp` answers model ids `mycorp/…`.
+def pytest_ftgate_register_providers(
+    config: pytest.Config, registry: Registry[Provider], functions: Registry[Any]
+) -> None:
+    """Register providers, and applications for `target: NAME`.
+
+    A provider named `mycorp` answers model ids `mycorp/…`. An application is a function, sync or async, from
+    a `pytest_ftgate.model.target.TargetCall` to a text, a JSON value or a
+    `pytest_ftgate.model.response.Response`. What it raises fails the case.
 
     A request whose `operation` is "embedding" wants the vector of the text in its only message:
     `Response(text=pytest_ftgate.model.vectors.encode_vector(numbers))`. One that knows no embeddings
@@ -50,6 +56,9 @@ def pytest_ftgate_register_providers(config: pytest.Config, registry: Registry[P
 
         def pytest_ftgate_register_providers(registry):
             registry.register("mycorp", MyCorpProvider())
+
+        def pytest_ftgate_register_providers(functions):
+            functions.register("my_app", lambda call: my_app.answer(call.input))
     """
 
 

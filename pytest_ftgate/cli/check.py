@@ -52,7 +52,7 @@ def builtin_registries() -> Registries:
     grading.register(parts.graders)
     planning.register(parts.arms)
     decision.register(parts.gates)
-    execution.register(parts.providers)
+    execution.register(parts.providers, functions=parts.functions.get)
     reports.register(parts.reporters)
     return parts
 

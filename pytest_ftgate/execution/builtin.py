@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from pytest_ftgate.execution.endpoints import vendor_of
 from pytest_ftgate.execution.litellm_provider import LitellmProvider
 from pytest_ftgate.execution.local_provider import LocalProvider
+from pytest_ftgate.execution.target_provider import TargetProvider
 from pytest_ftgate.model.protocols import Provider
+from pytest_ftgate.model.target import TARGET
 from pytest_ftgate.registry import Registry
 
 LITELLM = "litellm"
 LOCAL = "local"
 
 
-def register(registry: Registry[Provider], *, api_hosts: Iterable[str] = ()) -> None:
-    """Register `litellm` and `local`. `api_hosts`: further hosts that may be sent a key."""
+def register(
+    registry: Registry[Provider], *, functions: Callable[[str], Any], api_hosts: Iterable[str] = ()
+) -> None:
+    """Register `litellm`, `local` and `target`.
+
+    `functions` looks up a registered python function. `api_hosts`: further hosts that may be sent a key.
+    """
     registry.register(LITELLM, LitellmProvider(api_hosts))
     registry.register(LOCAL, LocalProvider())
+    registry.register(TARGET, TargetProvider(functions))
 
 
 def find_provider(registry: Registry[Provider], model: str) -> Provider:

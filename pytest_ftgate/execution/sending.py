@@ -122,14 +122,18 @@ class Sender:
         if self._halted is not None:
             raise self._halted
         try:
-            stored = await self._store.get(key, since=self._since, refresh=self._refresh)
+            keeps = getattr(provider, "keeps_answers", True)
+            stored = None
+            if keeps:
+                stored = await self._store.get(key, since=self._since, refresh=self._refresh)
             if stored is not None:
                 return redact_response(stored, self._redact)
             answer = await self._send(provider, trial, request)
             if isinstance(answer, Response):
                 # A vendor may echo the key. What is stored is what is judged, so that a resumed run is equal.
                 answer = redact_response(answer, self._redact)
-                await self._store.put(key, answer)
+                if keeps:
+                    await self._store.put(key, answer)
         except StorageError as error:
             # Going on would pay for answers that cannot be kept.
             self._halted = error

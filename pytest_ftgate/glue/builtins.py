@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pytest_ftgate.decision import builtin as decision
@@ -36,9 +38,11 @@ class BuiltinParts:
         decision.register(registry)
 
     @pytest.hookimpl(trylast=True)
-    def pytest_ftgate_register_providers(self, registry: Registry[Provider]) -> None:
+    def pytest_ftgate_register_providers(
+        self, registry: Registry[Provider], functions: Registry[Any]
+    ) -> None:
         """Built-in providers."""
-        execution.register(registry, api_hosts=self.settings.api_hosts)
+        execution.register(registry, functions=functions.get, api_hosts=self.settings.api_hosts)
 
     @pytest.hookimpl(trylast=True)
     def pytest_ftgate_register_reporters(self, registry: Registry[Reporter]) -> None:

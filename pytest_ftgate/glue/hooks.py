@@ -61,4 +61,5 @@ def register_late(config: pytest.Config, plugin: object, registries: Registries)
 
 def _registry_arguments(kind: str, registries: Registries) -> dict[str, Any]:
     arguments: dict[str, Any] = {"registry": getattr(registries, kind)}
-    return {**arguments, "functions": registries.functions} if kind == "graders" else arguments
+    is_calling = kind in ("graders", "providers")
+    return {**arguments, "functions": registries.functions} if is_calling else arguments

@@ -13,17 +13,19 @@ from pytest_ftgate.loading.cases import check_unique_id, make_id, read_case
 from pytest_ftgate.loading.files import EvalsetFiles, name_file
 from pytest_ftgate.loading.gates import read_gates
 from pytest_ftgate.loading.graders import read_graders
-from pytest_ftgate.loading.heads import check_waivers, read_head
+from pytest_ftgate.loading.heads import check_waivers, is_target, read_head
 from pytest_ftgate.loading.places import Document, Place
 from pytest_ftgate.loading.problems import Problems
 from pytest_ftgate.loading.prompts import read_prompt
 from pytest_ftgate.loading.reading import Reading
 from pytest_ftgate.loading.wording import describe, say_wrong_type
 from pytest_ftgate.loading.yaml_marks import parse_yaml
-from pytest_ftgate.model.evalset import ArmSpec, Case, Evalset, Json, Message
+from pytest_ftgate.model.evalset import CANDIDATE, ArmSpec, Case, Evalset, Json, Message
 from pytest_ftgate.registry import Registries
 
 SUFFIXES = (".evalset.yaml", ".evalset.yml", ".yaml", ".yml")
+TARGET_PROMPT = "{{ input if input is string else input | tojson }}"
+"""Of an application where the evalset states none: it is given the case's input as well."""
 SHORTEST = (
     'the shortest evalset is `prompt: "{{ input }}"`, `graders: [equals]` '
     "and `cases: [{input: …, expected: …}]`"
@@ -73,6 +75,8 @@ def _read_evalset(document: Document, path: Path, reading: Reading) -> Evalset:
         reading.problems.add(place, f"{what}; {SHORTEST}")
         return Evalset(path=document.file, name="")
     head = read_head(written, _name_evalset(path), place, reading)
+    if written.get("prompt") is None and is_target(head.models.get(CANDIDATE)):
+        written = {**written, "prompt": TARGET_PROMPT}
     prompt: tuple[Message, ...] = ()
     if written.get("prompt") is not None:
         prompt = read_prompt(written["prompt"], place.at("prompt"), reading)

@@ -69,6 +69,7 @@ def _read_gate(
     options: dict[str, Json] = dict(written or {})
     arm: Any = options.pop("arm", AS_IS)
     role: Any = options.pop("role", CANDIDATE)
+    is_evidence_stated = "evidence" in options
     evidence: Any = options.pop("evidence", None)
     if arm not in arms:
         what = (
@@ -79,7 +80,7 @@ def _read_gate(
         reading.problems.add(place.at("arm"), what)
     if role not in ROLES:
         reading.problems.add(place.at("role"), say_not_among(list(ROLES), role))
-    if evidence is not None and evidence not in EVIDENCE:
+    if is_evidence_stated and evidence not in EVIDENCE:
         reading.problems.add(place.at("evidence"), say_not_among(list(EVIDENCE), evidence))
     declared = reading.registries.gates.get(name).options
     check_options(options, declared, f"option of {name}", place, reading.problems, also=KEYS)

@@ -9,12 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_ftgate.loading.gates import is_off
+from pytest_ftgate.loading.graders import check_function
 from pytest_ftgate.loading.places import Place
 from pytest_ftgate.loading.reading import Reading
 from pytest_ftgate.loading.secret_names import find_secrets
 from pytest_ftgate.loading.validation import check_with, compile_evalset_schema
 from pytest_ftgate.loading.wording import say_unknown
-from pytest_ftgate.model.evalset import DEFAULT_BAR, DecisionSpec, Json, Knowledge, ModelSpec, Price
+from pytest_ftgate.model.evalset import (
+    CANDIDATE,
+    DEFAULT_BAR,
+    DecisionSpec,
+    Json,
+    Knowledge,
+    ModelSpec,
+    Price,
+)
+from pytest_ftgate.model.target import TARGET
 
 _OTHER_SECTIONS: Mapping[str, Json] = {
     "prompt": "-",
@@ -48,12 +58,13 @@ def read_head(written: Mapping[str, Json], default_name: str, place: Place, read
         bar = head.get("bar", DEFAULT_BAR)
         is_bar = isinstance(bar, int | float) and not isinstance(bar, bool) and 0 < bar < 1
         return Head(name=default_name, bar=float(bar) if is_bar else None)
+    written_models = _name_target(head, place, reading)
     repeats = head.get("repeats")
     return Head(
         name=str(head.get("name", default_name)),
         bar=float(head.get("bar", DEFAULT_BAR)),
         repeats=None if repeats is None else int(repeats),
-        models={role: _make_model(model) for role, model in (head.get("models") or {}).items()},
+        models={role: _make_model(model) for role, model in written_models.items()},
         decision=_make_decision(head.get("decision")),
         economics=head.get("economics") or {},
     )
@@ -67,12 +78,33 @@ def check_waivers(decision: DecisionSpec, arms: Sequence[str], place: Place, rea
             reading.problems.add(place.at("decision", "waive", arm), say_unknown("arm", arm, known))
 
 
+def _name_target(head: Mapping[str, Json], place: Place, reading: Reading) -> Mapping[str, Json]:
+    """The models as written, `target: NAME` among them; targets must be registered functions."""
+    models = dict(head.get("models") or {})
+    name = head.get("target")
+    if name is not None and CANDIDATE in models:
+        what = "`target` is who answers, and so is `models: candidate`; keep one of them"
+        reading.problems.add(place.at("target"), what)
+    elif name is not None:
+        check_function(name, place.at("target"), reading)
+        return {**models, CANDIDATE: {"target": name}}
+    for role, model in models.items():
+        if isinstance(model, dict) and "target" in model:
+            check_function(model["target"], place.at("models", role, "target"), reading)
+    return models
+
+
+def is_target(model: ModelSpec | None) -> bool:
+    """Whether an application answers."""
+    return model is not None and model.model.startswith(f"{TARGET}/")
+
+
 def _make_model(written: Json) -> ModelSpec:
     if isinstance(written, str):
         return ModelSpec(model=written)
     price = written.get("price")
     return ModelSpec(
-        model=written["model"],
+        model=written["model"] if "model" in written else f"{TARGET}/{written['target']}",
         params=written.get("params") or {},
         price=None if price is None else Price(**{name: float(usd) for name, usd in price.items()}),
     )

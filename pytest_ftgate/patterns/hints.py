@@ -10,6 +10,7 @@ _CALL = {
     "call": "Mend the request before judging the model.",
     "call:truncated": "Raise max_tokens, or ask for a shorter answer: the output was cut off.",
     "call:context_overflow": "Shorten the input, or use a model with a longer context.",
+    "call:exception": "Mend the application: it raised where an answer was due.",
     "call:param_dropped": "Choose a parameter that the vendor takes: one of the request was not used.",
     "call:schema_not_enforced": "Use a vendor or mode that enforces the schema: this one did not.",
     "call:slow": "Ask for a shorter answer, use a faster model or endpoint, or raise the limit.",

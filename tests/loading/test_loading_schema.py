@@ -90,7 +90,7 @@ GOOD = [
 ]
 BAD = [
     [], "x", None, {},
-    change(cases=[]), change(cases=None), change(cases="x"), change(cases=["x"]), change(promt="x"),
+    change(gates={"accuracy": {"evidence": None}}), change(cases=[]), change(cases=None), change(cases="x"), change(cases=["x"]), change(promt="x"),
     change(ftgate=2), change(ftgate="1"), change(name=""), change(name=3), change(name="a::b"), change(name="a\nb"),
     change(bar=0), change(bar=1), change(bar="x"), change(bar=True),
     change(repeats=0), change(repeats=101), change(repeats=1.5), change(repeats=None),
