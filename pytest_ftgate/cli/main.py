@@ -17,7 +17,7 @@ from typing import Any, get_args
 from pytest_ftgate import __version__
 from pytest_ftgate.cli.calibrate import CalibrateOptions, calibrate_judge, parse_param, show_calibration
 from pytest_ftgate.cli.check import check_evalsets
-from pytest_ftgate.cli.explain import read_report
+from pytest_ftgate.cli.explain import explain_run
 from pytest_ftgate.cli.judge import JudgeOptions, judge_run
 from pytest_ftgate.cli.judged_run import parse_report, show_run
 from pytest_ftgate.cli.labelled_file import Keys
@@ -25,7 +25,7 @@ from pytest_ftgate.cli.merge import MergeOptions, merge_runs
 from pytest_ftgate.cli.store import add_store_arguments, run_store
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.model.settings import Evidence
-from pytest_ftgate.reports.terminal import render_evalset
+from pytest_ftgate.reports.explanation import render_explanation
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="read evalsets and list every problem; calls no model")
     check.add_argument("paths", nargs="+", type=Path, help="*.evalset.yaml files, or folders of them")
-    explain = commands.add_parser("explain", help="show the verdict of a finished run with all its evidence")
+    explain = commands.add_parser("explain", help="how a finished run was decided, with all its evidence")
     explain.add_argument("run", nargs="?", default="latest", help="a run's id, `latest`, or a report.json")
     explain.add_argument("--dir", default=".ftgate", type=Path, help="the folder of runs (default .ftgate)")
     judge = commands.add_parser(
@@ -186,12 +186,12 @@ def _check_lines(result: dict[str, Any]) -> list[str]:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    report = read_report(options.run, options.dir)
+    explained = explain_run(options.run, options.dir)
     if options.json:
-        print(json.dumps(report, indent=2))
+        print(json.dumps(explained.report, indent=2))
         return 0
-    for entry in report["evalsets"]:
-        print("\n".join(render_evalset(entry, width=80, verbosity=1)))
+    for entry, note in zip(explained.report["evalsets"], explained.notes, strict=True):
+        print("\n".join(render_explanation(entry, note=note)))
         print()
     return 0
 

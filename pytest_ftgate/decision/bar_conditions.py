@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_ftgate.decision.conditions import join, measure_distance
+from pytest_ftgate.decision.conditions import compare, join, measure_distance
 from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, is_proven_below
 from pytest_ftgate.decision.wording import to_ascii
 from pytest_ftgate.model.evalset import AS_IS
@@ -13,7 +13,8 @@ from pytest_ftgate.model.verdict import Condition
 def ask_as_is(situation: Situation) -> Condition:
     """Whether the prompt as it is reaches the bar."""
     arms = [situation.as_is] if situation.as_is is not None else []
-    return join("any", "bar_met", "as_is is proven at the bar", [_ask_bar(situation, arm) for arm in arms])
+    text = "as_is is proven at the bar" + ("" if arms else " (it was not run)")
+    return join("any", "bar_met", text, [_ask_bar(situation, arm) for arm in arms])
 
 
 def _ask_bar(situation: Situation, arm: ArmSummary) -> Condition:
@@ -21,13 +22,14 @@ def _ask_bar(situation: Situation, arm: ArmSummary) -> Condition:
     is_as_is, test = arm.arm == AS_IS, arm.accuracy_test
     alpha = _choose_alpha(situation, arm)
     value = None if test is None else test.lower if is_as_is else test.lower_m
-    return _hold(
-        situation,
+    return compare(
         f"lower:{arm.arm}",
         f"lower bound of {to_ascii(arm.arm)}",
-        is_proven_at_bar(arm, situation.bar),
         value,
-        None if test is None else measure_distance(test.p_above, alpha),
+        ">=",
+        situation.bar,
+        holds=is_proven_at_bar(arm, situation.bar),
+        distance=None if test is None else measure_distance(test.p_above, alpha),
     )
 
 
@@ -36,25 +38,12 @@ def _choose_alpha(situation: Situation, arm: ArmSummary) -> float:
     return alpha if arm.arm == AS_IS else alpha / max(1, situation.summary.multiplicity)
 
 
-def _hold(
-    situation: Situation, name: str, text: str, holds: bool, value: float | None, distance: float | None
-) -> Condition:
-    return Condition(
-        name=name,
-        text=text,
-        holds=holds,
-        value=value,
-        limit=situation.bar,
-        relation=">=",
-        unit="share",
-        distance=distance,
-    )
-
-
 def ask_repair(situation: Situation) -> Condition:
     """Whether parsing the same answers tolerantly is enough."""
     arms = [arm for arm in situation.arms if arm.kind == "repair" and arm.arm != AS_IS]
-    text = "a tolerant parser lifts the same answers to the bar"
+    text = "a tolerant parser lifts the same answers to the bar" + (
+        "" if arms else " (no arm repair was run)"
+    )
     return join("any", "repaired", text, [_ask_bar(situation, arm) for arm in arms])
 
 
@@ -65,20 +54,22 @@ def ask_call(situation: Situation) -> Condition:
     broken = [(arm, arm.lenient_test) for arm in situation.arms if arm.lenient_test != arm.accuracy_test]
     alpha = situation.evalset.decision.alpha / max(1, situation.summary.multiplicity)
     lifted = [
-        _hold(
-            situation,
+        compare(
             f"lenient:{arm.arm}",
             f"lower bound of {to_ascii(arm.arm)} with call failures as passes",
-            test.lower_m >= situation.bar,
             test.lower_m,
-            measure_distance(test.p_above, alpha),
+            ">=",
+            situation.bar,
+            holds=test.lower_m >= situation.bar,
+            distance=measure_distance(test.p_above, alpha),
         )
         for arm, test in broken
         if test is not None
     ]
+    text = "an arm is, once call failures count as passes" + ("" if broken else " (no call failed)")
     parts = (
         join("none", "unproven", "no arm is proven at the bar", proven),
-        join("any", "lifted", "an arm is, once call failures count as passes", lifted),
+        join("any", "lifted", text, lifted),
     )
     return join("all", "broken_call", "failures of the call stand between an arm and the bar", parts)
 
@@ -87,13 +78,15 @@ def ask_prompts(situation: Situation) -> Condition:
     """Whether another arm of question 1 reaches the bar."""
     arms = [arm for arm in situation.prompt_arms if arm.arm != AS_IS and arm.kind != "repair"]
     asked = [_ask_bar(situation, arm) for arm in arms]
-    return join("any", "better_prompt", "another prompt is proven at the bar", asked)
+    text = "another prompt is proven at the bar" + ("" if arms else " (none was run)")
+    return join("any", "better_prompt", text, asked)
 
 
 def ask_knowledge(situation: Situation) -> Condition:
     """Whether an arm of question 2 reaches the bar, and is better than every prompt arm."""
     arms = [arm for arm in situation.arms if arm.question == 2]
-    text = "an arm with the data in context is proven at the bar, and better than every prompt"
+    text = "with the data in context the bar is reached, and no prompt does as well"
+    text += "" if arms else " (no such arm was run)"
     return join("any", "knowing", text, [_ask_knowing_arm(situation, arm) for arm in arms])
 
 
@@ -111,14 +104,13 @@ def ask_better(situation: Situation, arm: ArmSummary) -> list[Condition]:
 
 def _ask_lead(situation: Situation, arm: str, prompt: str, pair: Paired | None) -> Condition:
     """Whether an arm is shown to be better than a prompt arm on the same cases."""
-    return Condition(
-        name=f"better:{arm}>{prompt}",
-        text=f"lower bound of {to_ascii(arm)} minus {to_ascii(prompt)}",
+    return compare(
+        f"better:{arm}>{prompt}",
+        f"lower bound of {to_ascii(arm)} minus {to_ascii(prompt)}" + ("" if pair else " (not compared)"),
+        None if pair is None else pair.lower,
+        ">",
+        0.0,
         holds=pair is not None and pair.lower > 0,
-        value=None if pair is None else pair.lower,
-        limit=0.0,
-        relation=">",
-        unit="share",
         distance=None if pair is None else _measure_lead(pair, situation.evalset.decision.alpha),
     )
 
@@ -148,13 +140,12 @@ def _ask_upper(situation: Situation, arm: ArmSummary) -> Condition:
     tests: list[BarTest] = [t for t in (arm.accuracy_test, arm.lenient_test) if t is not None]
     is_lenient = arm.lenient_test != arm.accuracy_test
     p = max((test.p_below for test in tests), default=None)
-    return Condition(
-        name=f"upper:{arm.arm}",
-        text=f"upper bound of {to_ascii(arm.arm)}{' with call failures as passes' if is_lenient else ''}",
+    return compare(
+        f"upper:{arm.arm}",
+        f"upper bound of {to_ascii(arm.arm)}{' with call failures as passes' if is_lenient else ''}",
+        max((test.upper_ft for test in tests), default=None),
+        "<",
+        situation.bar,
         holds=is_proven_below(arm, situation.bar),
-        value=max((test.upper_ft for test in tests), default=None),
-        limit=situation.bar,
-        relation="<",
-        unit="share",
         distance=None if p is None else measure_distance(p, situation.evalset.decision.alpha_fine_tune),
     )

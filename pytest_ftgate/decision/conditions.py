@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from statistics import NormalDist
-from typing import Literal
 
-from pytest_ftgate.model.verdict import Condition
+from pytest_ftgate.decision.wording import format_compared
+from pytest_ftgate.model.verdict import Condition, Relation, Rule, Unit
 
 Names = frozenset[str]
 """Leaves that are taken to hold the other way round."""
@@ -33,9 +33,47 @@ def _to_errors(p: float) -> float:
     return min(max(-_NORMAL.inv_cdf(p), -_FARTHEST), _FARTHEST)
 
 
-def join(
-    rule: Literal["all", "any", "none"], name: str, text: str, parts: Collection[Condition]
+def compare(
+    name: str,
+    subject: str,
+    value: float | None,
+    relation: Relation,
+    limit: float,
+    *,
+    holds: bool,
+    unit: Unit = "share",
+    distance: float | None = None,
+    remedy: str = "",
 ) -> Condition:
+    """A leaf with a number: 'lower bound of few_shot: 78.9 % < 80 %'; the subject alone without one."""
+    sign = relation if holds else _OPPOSITE[relation]
+    text = subject if value is None else f"{subject}: {_COMPARED[unit](value, sign, limit)}"
+    return Condition(
+        name=name,
+        text=text,
+        holds=holds,
+        value=value,
+        limit=limit,
+        relation=relation,
+        unit=unit,
+        distance=distance,
+        remedy=remedy,
+    )
+
+
+def _compare_p(value: float, sign: str, limit: float) -> str:
+    return f"p {value:.2g} {sign} {limit:g}"
+
+
+def _compare_counts(value: float, sign: str, limit: float) -> str:
+    return f"{value:,.0f} {sign} {limit:,.0f}"
+
+
+_COMPARED = {"share": format_compared, "p": _compare_p, "count": _compare_counts}
+_OPPOSITE: Mapping[str, str] = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
+
+
+def join(rule: Rule, name: str, text: str, parts: Collection[Condition]) -> Condition:
     """A rule over parts: all of them hold, any does, or none does."""
     return Condition(
         name=name, text=text, holds=_apply(rule, parts, frozenset()), rule=rule, parts=tuple(parts)

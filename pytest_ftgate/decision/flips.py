@@ -12,7 +12,7 @@ from pytest_ftgate.decision.conditions import (
     measure_cost,
     rank_turn,
 )
-from pytest_ftgate.decision.wording import format_compared, format_count
+from pytest_ftgate.decision.wording import format_count
 from pytest_ftgate.model.verdict import Condition, Decision, Flip, Step
 
 MAX_FLIPS = 6
@@ -76,7 +76,7 @@ def _name(steps: Sequence[Step], place: int | None) -> Decision:
 
 def _describe(steps: Sequence[Step], names: Names, leaves: Mapping[str, Condition]) -> Flip:
     named = [leaf for name, leaf in leaves.items() if name in names]
-    texts = [describe_leaf(leaf) for leaf in named[:_MAX_NAMED]]
+    texts = [leaf.text for leaf in named[:_MAX_NAMED]]
     if len(named) > _MAX_NAMED:
         texts.append(f"{format_count(len(named) - _MAX_NAMED, 'more condition')}")
     distances = [leaf.distance for leaf in named if leaf.distance is not None]
@@ -88,18 +88,6 @@ def _describe(steps: Sequence[Step], names: Names, leaves: Mapping[str, Conditio
     )
 
 
-def describe_leaf(leaf: Condition) -> str:
-    """'lower bound of few_shot: 78.9 % < 80 %'; a leaf without a number is told by its text alone."""
-    if leaf.value is None or leaf.limit is None or leaf.relation is None:
-        return leaf.text
-    sign = leaf.relation if leaf.holds else _OPPOSITE[leaf.relation]
-    if leaf.unit == "share":
-        return f"{leaf.text}: {format_compared(leaf.value, sign, leaf.limit)}"
-    if leaf.unit == "p":
-        return f"{leaf.text}: p {leaf.value:.2g} {sign} {leaf.limit:g}"
-    return f"{leaf.text}: {leaf.value:,.0f} {sign} {leaf.limit:,.0f}"
-
-
 def describe_closest(flips: Sequence[Flip]) -> str | None:
     """The closest flip in one phrase; None where nothing would give another verdict."""
     if not flips:
@@ -107,6 +95,3 @@ def describe_closest(flips: Sequence[Flip]) -> str | None:
     closest = flips[0]
     far = "" if closest.distance is None else f", by {closest.distance:.1f} standard errors"
     return f"{closest.text}{far} (otherwise: {closest.decision})"
-
-
-_OPPOSITE: Mapping[str, str] = {">=": "<", ">": "<=", "<=": ">", "<": ">="}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_ftgate.decision.conditions import join, measure_distance
+from pytest_ftgate.decision.conditions import compare, join, measure_distance
 from pytest_ftgate.decision.knowledge import CONTEXT, MIN_CONTEXT_SHARE
 from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import format_percent, to_ascii
@@ -70,13 +70,13 @@ def _ask_pattern(situation: Situation, pattern: Pattern) -> Condition:
             holds=bool(pattern.reproducible),
             remedy=REPEAT if pattern.reproducible is None else "",
         )
-    return Condition(
-        name=f"pattern:{pattern.signature}",
-        text=shown,
+    return compare(
+        f"pattern:{pattern.signature}",
+        shown,
+        p,
+        "<=",
+        alpha,
         holds=bool(pattern.reproducible),
-        value=p,
-        limit=alpha,
-        relation="<=",
         unit="p",
         distance=measure_distance(p, alpha),
     )
@@ -96,14 +96,13 @@ def ask_share(situation: Situation) -> Condition:
     nearest = () if situation.usable_patterns else _find_nearest(situation)
     share, wanted = situation.usable_share, situation.evalset.decision.share
     share = nearest[0].share or 0.0 if nearest else share
-    return Condition(
-        name="share",
-        text="share of the failures that it would explain" if nearest else "share of the failures explained",
+    return compare(
+        "share",
+        "share of the failures that it would explain" if nearest else "share of the failures explained",
+        share if nearest or situation.usable_patterns else None,
+        ">=",
+        wanted,
         holds=share >= wanted,
-        value=share if nearest or situation.usable_patterns else None,
-        limit=wanted,
-        relation=">=",
-        unit="share",
         distance=_measure_share_distance(situation, share, wanted),
     )
 
@@ -128,17 +127,17 @@ def ask_no_pattern(situation: Situation, below: Condition) -> Condition:
         join("none", "diffuse", "no pattern is confirmed", [*confirmed, *nearest]),
         Condition(
             name="assessed",
-            text=f"recurrence of {'all' if is_assessed else 'not all'} patterns is assessed",
+            text=f"{'all' if is_assessed else 'not all'} patterns are assessed for recurrence",
             holds=is_assessed,
             remedy="" if is_assessed else REPEAT,
         ),
-        Condition(
-            name="repeats",
-            text="repeats of each case",
+        compare(
+            "repeats",
+            "repeats of each case",
+            repeats,
+            ">=",
+            2,
             holds=repeats >= 2,
-            value=repeats,
-            limit=2,
-            relation=">=",
             unit="count",
             remedy="" if repeats >= 2 else REPEAT,
         ),

@@ -11,7 +11,7 @@ from pytest_ftgate.decision.bar_conditions import (
     ask_repair,
 )
 from pytest_ftgate.decision.completeness import describe_gaps, describe_selection
-from pytest_ftgate.decision.conditions import join
+from pytest_ftgate.decision.conditions import compare, join
 from pytest_ftgate.decision.pattern_conditions import ask_no_pattern, ask_patterns, ask_ran, ask_share
 from pytest_ftgate.decision.situation import SMALL_KNOWLEDGE_TOKENS, Situation
 from pytest_ftgate.decision.wording import to_ascii
@@ -35,7 +35,7 @@ def build_steps(situation: Situation) -> tuple[Step, ...]:
         Step(
             decision="add_context",
             condition=join(
-                "all", "add_context", "the data in context is enough, and small", (knowing, small)
+                "all", "add_context", "the data in context is enough, and it is small", (knowing, small)
             ),
         ),
         Step(decision="use_rag", condition=knowing),
@@ -69,7 +69,7 @@ def _ask_selection(situation: Situation) -> Condition:
     )
     partial = Condition(
         name="partial",
-        text=describe_selection(summary),
+        text=describe_selection(summary) if summary.partial else "all items are selected",
         holds=summary.partial,
         remedy="run all items" if summary.partial else "",
     )
@@ -101,13 +101,13 @@ def _ask_faults(situation: Situation) -> Condition:
 
 def _ask_size(situation: Situation) -> Condition:
     knowledge, tokens = situation.evalset.decision.knowledge, situation.summary.knowledge_tokens
-    size = Condition(
-        name="tokens",
-        text="tokens of knowledge" if tokens is not None else "the knowledge is of unknown size",
+    size = compare(
+        "tokens",
+        "tokens of knowledge" if tokens is not None else "the knowledge is of unknown size",
+        tokens,
+        "<",
+        SMALL_KNOWLEDGE_TOKENS,
         holds=tokens is not None and tokens < SMALL_KNOWLEDGE_TOKENS,
-        value=tokens,
-        limit=SMALL_KNOWLEDGE_TOKENS,
-        relation="<",
         unit="count",
     )
     is_static = situation.is_static
@@ -129,13 +129,13 @@ def _ask_size(situation: Situation) -> Condition:
 
 def _ask_cases(situation: Situation) -> Condition:
     judged, wanted = situation.summary.judged_cases, situation.evalset.decision.min_cases
-    enough = Condition(
-        name="cases",
-        text="judged cases with expected outputs",
+    enough = compare(
+        "cases",
+        "judged cases with expected outputs",
+        judged,
+        ">=",
+        wanted,
         holds=judged >= wanted,
-        value=judged,
-        limit=wanted,
-        relation=">=",
         unit="count",
         remedy="" if judged >= wanted else f"add {wanted - judged:,}",
     )

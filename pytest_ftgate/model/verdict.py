@@ -23,6 +23,10 @@ Decision: TypeAlias = Literal[
     "inconclusive",
 ]
 
+Rule: TypeAlias = Literal["all", "any", "none"]
+Relation: TypeAlias = Literal[">=", ">", "<=", "<"]
+Unit: TypeAlias = Literal["share", "count", "p"]
+
 GateOutcome: TypeAlias = Literal["passed", "failed", "xfailed", "skipped"]
 
 
@@ -48,20 +52,21 @@ class GateResult:
 class Condition:
     """Something the decision asked, and whether it holds: a leaf with its number, or a rule over `parts`.
 
-    Leaves of one `name` ("lower:few_shot") are one fact, wherever they stand. `value` is held against `limit`
-    by `relation`; None where it is no number. `distance`: standard errors between the evidence and the other
-    answer; None where chance has no part in it. `remedy`: how a person could turn it; '' where nobody can.
+    Leaves of one `name` ("lower:few_shot") are one fact, wherever they stand. `text` says it as it is, with
+    its number: `value`, held against `limit` by `relation`, or None. `distance`: standard errors between the
+    evidence and the other answer; None where chance has no part in it. `remedy`: how a person could turn it;
+    '' where nobody can.
     """
 
     name: str
     text: str
     holds: bool
-    rule: Literal["all", "any", "none"] | None = None
+    rule: Rule | None = None
     parts: tuple[Condition, ...] = ()
     value: float | None = None
     limit: float | None = None
-    relation: Literal[">=", ">", "<=", "<"] | None = None
-    unit: Literal["share", "count", "p"] | None = None
+    relation: Relation | None = None
+    unit: Unit | None = None
     distance: float | None = None
     remedy: str = ""
 

@@ -45,12 +45,12 @@ def render_evalset(
     room = width - len(INDENT)
     lines = [*_render_title(entry, width, verbosity), "", *wrap_text(_describe_verdict(entry), room)]
     if verbosity < 0:
-        lines += ["", *(line for gate in entry["gates"] for line in _describe_gate(gate, room))]
+        lines += ["", *(line for gate in entry["gates"] for line in describe_gate(gate, room))]
     else:
         for block in _blocks(entry, room, verbosity, unicode):
             if block:
                 lines += ["", *block]
-    return [_finish(line, width, first=index == 0, unicode=unicode) for index, line in enumerate(lines)]
+    return [finish_line(line, width, first=index == 0, unicode=unicode) for index, line in enumerate(lines)]
 
 
 def _blocks(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) -> Iterator[list[str]]:
@@ -66,7 +66,7 @@ def _blocks(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) 
     yield _render_close(entry, room)
 
 
-def _finish(line: str, width: int, *, first: bool, unicode: bool) -> str:
+def finish_line(line: str, width: int, *, first: bool, unicode: bool) -> str:
     """The last guard of every line: visible, harmless, within the width."""
     line = show_text(line if first or not line else INDENT + line, unicode=unicode)
     return cut_text(defuse_commands(line), width).rstrip()
@@ -97,7 +97,7 @@ def _describe_verdict(entry: Mapping[str, Any]) -> str:
     return f"{title}{also}: {reason}"
 
 
-def _describe_gate(gate: Mapping[str, Any], room: int) -> list[str]:
+def describe_gate(gate: Mapping[str, Any], room: int) -> list[str]:
     """One gate with the whole of its reason, wrapped."""
     text = f"{str(gate['outcome']).upper()} gate {gate['name']}{_name_subject(gate)}: {gate['reason']}"
     return wrap_text(text, room, INDENT)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from pytest_ftgate.decision.conditions import (
     BY_HAND,
+    compare,
     evaluate,
     join,
     list_leaves,
@@ -16,7 +17,7 @@ from pytest_ftgate.decision.conditions import (
     measure_cost,
     measure_distance,
 )
-from pytest_ftgate.decision.flips import choose_step, describe_leaf
+from pytest_ftgate.decision.flips import choose_step
 from pytest_ftgate.decision.questions import decide
 from pytest_ftgate.model.verdict import Condition, Verdict
 
@@ -132,4 +133,5 @@ def test_what_a_person_can_mend_stands_between_chance_near_and_far():
     ],
 )
 def test_a_condition_in_words(changes, told):
-    assert describe_leaf(Condition(**{"name": "x", "text": "x", "holds": False, **changes})) == told
+    arguments = {"value": None, "relation": ">=", "limit": 0.8, "holds": False, **changes}
+    assert compare("x", "x", **arguments).text == told
