@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 MAX_DEPTH = 100
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 MAX_ALIAS_WEIGHT = 4_000_000
 """Characters (and 8 per node) that aliases may add when written out."""
 _DUPLICATE = object()
@@ -72,6 +73,8 @@ def _find_line(error: Any, text: str) -> int | None:
 
 def _explain(error: Any, text: str, line: int | None) -> str:
     what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    if "maximum nesting depth" in what:  # the parser's own limit, before ours is reached
+        return _TOO_DEEP
     faulty = "" if line is None else (*text.splitlines()[line - 1 : line], "")[0]
     is_indented_by_tab = "\t" in faulty[: len(faulty) - len(faulty.lstrip())]
     if "\\t" in what or "\t" in what or is_indented_by_tab:
@@ -204,7 +207,7 @@ class _Builder:
             self._report(line, f"the tag {tag[:60]!r} is not allowed: only plain JSON values are")
         self._add(container, line)
         if len(self._stack) >= MAX_DEPTH:
-            raise YamlSyntaxError(line, f"nested deeper than {MAX_DEPTH} levels")
+            raise YamlSyntaxError(line, _TOO_DEEP)
         lines = [line]
         self.marks[id(container)] = lines
         if event.anchor is not None:
