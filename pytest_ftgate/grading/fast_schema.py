@@ -1,15 +1,15 @@
 """A fast YES for JSON Schema: a compiled validator for the schemas on which it cannot differ from ours.
 
-It never says what is wrong: whatever is not a plain YES is left to the validator that names the errors. Where
-all that fails is simple, that one looks only at the places that this one gives (located_errors.py).
+It never says what is wrong: whatever is not a plain YES is left to the validator that names the errors, which
+need only look at the places that this one gives (located_errors.py).
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from math import isfinite
 from typing import Any
 
 from pytest_ftgate.grading.located_errors import Place
@@ -55,24 +55,18 @@ class FastCheck:
         self._validator = validator
         self._budget = budget
 
-    def __call__(self, value: Json) -> bool:
-        """True only for valid values."""
-        try:
-            # A search cut off counts as "not found", which `not` would turn into a YES.
-            return self._validator.is_valid(value) is True and self._budget.left > 0 and _is_finite(value)
-        except Exception:  # noqa: BLE001 - lone surrogates and numbers beyond all floats
-            return False
-
     def locate(self, value: Json) -> list[Place] | None:
-        """Where an invalid value fails, at every place; None where it cannot say so for sure."""
+        """Where the value fails, at every place: empty for valid values only; None where it cannot say so
+        for sure.
+        """
         try:
-            if not _is_finite(value):
-                return None
             found = list(islice(self._validator.iter_errors(value), _MAX_PLACES + 1))
-            places = [(tuple(error.instance_path), tuple(error.schema_path)) for error in found]
-        except Exception:  # noqa: BLE001 - as above
+            places = [(tuple(error.instance_path), tuple(error.evaluation_path)) for error in found]
+            # A search cut off counts as "not found", which `not` would turn into a YES.
+            is_sure = len(places) <= _MAX_PLACES and self._budget.left > 0 and _is_finite(value)
+        except Exception:  # noqa: BLE001 - lone surrogates and numbers beyond all floats
             return None
-        return places if len(places) <= _MAX_PLACES and self._budget.left > 0 else None
+        return places if is_sure else None
 
 
 def build_fast_check(schema: Json, budget: PatternBudget) -> FastCheck | None:
@@ -89,7 +83,11 @@ def build_fast_check(schema: Json, budget: PatternBudget) -> FastCheck | None:
     bare = {key: value for key, value in schema.items() if key not in _ROOT_ONLY}
     try:
         validator = getattr(jsonschema_rs, _DRAFTS[draft])(
-            bare, validate_formats=False, offline=True, keywords={"pattern": _pattern_keyword(budget)}
+            bare,
+            validate_formats=False,
+            offline=True,
+            keywords={"pattern": _pattern_keyword(budget)},
+            mask="",  # no values written into messages that nobody reads
         )
     except Exception:  # noqa: BLE001 - a schema that it refuses is one for the other validator
         return None
@@ -98,16 +96,18 @@ def build_fast_check(schema: Json, budget: PatternBudget) -> FastCheck | None:
 
 def _is_finite(value: Json) -> bool:
     """Whether no number is infinite (as 1e999 is read): the compiled validator takes such a one for null."""
-    todo = [value]
-    while todo:
-        node = todo.pop()
+    nodes = [value]
+    for node in nodes:  # grows as it goes
+        kind = type(node)
+        if kind is str or kind is int:
+            continue
         if isinstance(node, float):
-            if not math.isfinite(node):
+            if not isfinite(node):
                 return False
         elif isinstance(node, dict):
-            todo.extend(node.values())
+            nodes += node.values()
         elif isinstance(node, list):
-            todo.extend(node)
+            nodes += node
     return True
 
 

@@ -41,19 +41,22 @@ class Problem:
 Problems: TypeAlias = Sequence[Problem]
 
 
-def pass_grade(ctx: GradeContext, reason: str = "") -> Grade:
-    """A passed grade."""
-    return Grade(grader=ctx.spec.label, outcome="passed", reason=reason)
+def pass_grade(ctx: GradeContext, reason: str = "", **fields: Any) -> Grade:
+    """A passed grade. `fields`: further ones of it, such as `score`."""
+    return Grade(grader=ctx.spec.label, outcome="passed", reason=reason, **fields)
 
 
-def fail_grade(ctx: GradeContext, signature: str, reason: str, secondary: Sequence[str] = ()) -> Grade:
-    """A failed grade with its primary signature."""
+def fail_grade(
+    ctx: GradeContext, signature: str, reason: str, secondary: Sequence[str] = (), **fields: Any
+) -> Grade:
+    """A failed grade with its primary signature. `fields`: further ones of it, such as `score`."""
     return Grade(
         grader=ctx.spec.label,
         outcome="failed",
         signature=signature,
         reason=reason,
         secondary=tuple(dict.fromkeys(entry for entry in secondary if entry != signature)),
+        **fields,
     )
 
 

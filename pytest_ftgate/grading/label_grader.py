@@ -54,13 +54,12 @@ class Label:
         return self._as_format(ctx, grade, _sides(text, found), f"other text around the label: {show(text)}")
 
     def _judge(self, ctx: GradeContext, accepted: Sequence[str], predicted: str) -> Grade:
+        labels = {"expected_label": accepted[0], "predicted": predicted}
         if predicted in accepted or self._is_same(ctx, accepted, predicted):
-            grade = pass_grade(ctx)
-        else:
-            pair = f"{clean(accepted[0], 50)}→{clean(predicted, 50)}"
-            reason = f"expected {show(accepted[0])}, got {show(predicted)}"
-            grade = fail_grade(ctx, f"label:confusion:{pair}", reason)
-        return replace(grade, expected_label=accepted[0], predicted=predicted)
+            return pass_grade(ctx, **labels)
+        pair = f"{clean(accepted[0], 50)}→{clean(predicted, 50)}"
+        reason = f"expected {show(accepted[0])}, got {show(predicted)}"
+        return fail_grade(ctx, f"label:confusion:{pair}", reason, **labels)
 
     def _is_same(self, ctx: GradeContext, accepted: Sequence[str], predicted: str) -> bool:
         """Under `exact`, an accepted label that is spelled as one of the taxonomy is that one alone."""
@@ -76,15 +75,14 @@ class Label:
             # No taxonomy was stated: a label that no case expects may still be one.
             signature = f"label:confusion:{clean(accepted[0], 50)}→{invented}"
             reason = f"expected {show(accepted[0])}, got {show(text)}"
-        grade = fail_grade(ctx, signature, reason)
-        return replace(grade, expected_label=accepted[0], predicted=invented)
+        return fail_grade(ctx, signature, reason, expected_label=accepted[0], predicted=invented)
 
     def _as_format(self, ctx: GradeContext, lenient: Grade, signatures: Sequence[str], reason: str) -> Grade:
         if ctx.parsed.tolerant:
             return lenient
         rest = [*signatures[1:], *([lenient.signature] if lenient.signature else [])]
-        grade = fail_grade(ctx, signatures[0], reason, rest)
-        return replace(grade, expected_label=lenient.expected_label, predicted=lenient.predicted)
+        labels = {"expected_label": lenient.expected_label, "predicted": lenient.predicted}
+        return fail_grade(ctx, signatures[0], reason, rest, **labels)
 
     def complete_spec(self, spec: GraderSpec, evalset: Evalset) -> GraderSpec:
         """The spec with the labels that the evalset expects, where it names no taxonomy."""
@@ -128,10 +126,20 @@ def _read_accepted(expected: Json) -> list[str]:
     return [read_text(value) for value in values]
 
 
+_stated_by_identity: dict[int, tuple[Sequence[Json], tuple[str, ...]]] = {}
+
+
 def _stated(ctx: GradeContext) -> tuple[str, ...]:
     options = ctx.spec.options
     labels = options.get("labels") or options.get("expected_labels") or ()
-    return tuple([label if isinstance(label, str) else read_text(label) for label in labels])
+    known = _stated_by_identity.get(id(labels))
+    if known is not None and known[0] is labels:
+        return known[1]
+    texts = tuple([label if isinstance(label, str) else read_text(label) for label in labels])
+    if len(_stated_by_identity) >= _MAX_EVALSETS:
+        _stated_by_identity.clear()
+    _stated_by_identity[id(labels)] = (labels, texts)
+    return texts
 
 
 def _taxonomy(ctx: GradeContext, accepted: Sequence[str]) -> Taxonomy:

@@ -44,7 +44,7 @@ _STATED = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_MARKERS = ("####", "boxed", "answer", "result")
+_MARKERS = ("####", "\\boxed", "answer", "result")
 _PLAIN = {
     **dict.fromkeys("\u2212\u2013\ufe63\uff0d", "-"),
     "½": " 1/2",
@@ -90,9 +90,16 @@ def read_number(text: str, decimal: str = ".") -> Decimal | None:
 def _find_stated(tail: str) -> int | None:
     """Where the last marker stands that a number follows. No marker has a digit in it."""
     lowered = tail.lower()
-    if not any(word in lowered for word in _MARKERS):
-        return None
-    return max((match.start() for match in _STATED.finditer(tail)), default=None)
+    if len(lowered) != len(tail):  # "İ" is two characters in lower case
+        return max((match.start() for match in _STATED.finditer(tail)), default=None)
+    last = -1
+    for word in _MARKERS:
+        start = lowered.rfind(word)
+        while start > last:
+            if _STATED.match(tail, start):
+                last = start
+            start = lowered.rfind(word, 0, start + len(word) - 1)
+    return last if last >= 0 else None
 
 
 def _simplify(tail: str) -> str:

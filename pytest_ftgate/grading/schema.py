@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, partial
 from itertools import islice
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ftgate.grading.fast_schema import build_fast_check, has_endless_reference
 from pytest_ftgate.grading.grades import GraderError, Problem, Problems, TooLargeError
-from pytest_ftgate.grading.located_errors import name_errors
+from pytest_ftgate.grading.located_errors import Place, descend_into, name_errors
 from pytest_ftgate.grading.schema_errors import describe_errors
 from pytest_ftgate.grading.timed_regex import PatternBudget
 from pytest_ftgate.model.evalset import Json
@@ -35,17 +35,18 @@ class CompiledSchema:
         self.budget = PatternBudget()
         self._validator = _build_validator(schema, self.budget)
         self._is_spelled_out = _uses(schema, "unevaluatedProperties", "patternProperties")
-        self._is_surely_valid = build_fast_check(schema, self.budget)
+        self._fast = build_fast_check(schema, self.budget)
 
     def problems(self, value: Json) -> Problems:
         """Root causes, most telling first; empty where the value is valid. Raises GraderError."""
         self.budget.reset()
-        if self._is_surely_valid is not None and self._is_surely_valid(value):
+        places = self._fast.locate(value) if self._fast is not None else None
+        if places == []:
             return ()
         from referencing.exceptions import Unresolvable
 
         try:
-            return describe_errors(self._list_errors(value))
+            return describe_errors(self._list_errors(value, places))
         except TooLargeError as error:
             return (Problem("format:too_large", str(error)),)
         except Unresolvable as error:
@@ -58,12 +59,10 @@ class CompiledSchema:
                 raise GraderError("the schema refers to itself without end") from None
             return (Problem("format:too_deep", "nested too deep to be held against the schema"),)
 
-    def _list_errors(self, value: Json) -> list[ValidationError]:
-        places = self._is_surely_valid.locate(value) if self._is_surely_valid is not None else None
-        if places:
-            errors = name_errors(self._validator, value, places)
-            if errors is not None:
-                return errors
+    def _list_errors(self, value: Json, places: Sequence[Place] | None) -> list[ValidationError]:
+        errors = name_errors(self._validator, value, places) if places is not None else None
+        if errors is not None and len(errors) <= _MAX_ERRORS:
+            return errors
         return list(islice(self._choose_validator(value).iter_errors(value), _MAX_ERRORS))
 
     def _choose_validator(self, value: Json) -> Any:
@@ -150,8 +149,7 @@ def _check_alternatives(
     context: list[ValidationError] = []
     valid: list[int] = []
     for index, subschema in enumerate(wanted):
-        errors = validator.descend(instance, subschema, schema_path=index)
-        found = list(islice(errors, _MAX_BRANCH_ERRORS))
+        found = list(islice(descend_into(validator, instance, subschema, index), _MAX_BRANCH_ERRORS))
         context.extend(found)
         if not found:
             valid.append(index)

@@ -13,6 +13,8 @@ _MAX_CHARS = 160
 
 def clean(text: str, limit: int = 60) -> str:
     """`text` without control characters and lone surrogates, on one line, at most `limit` characters."""
+    if len(text) <= limit and text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()
     flat = " ".join(_CONTROL.sub(" ", text[: limit * 4]).split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
@@ -45,7 +47,8 @@ def rank(signature: str) -> int:
 
 def order(signatures: Iterable[str]) -> tuple[str, ...]:
     """Without repetition, in the order of attribution; equals keep their order."""
-    return tuple(sorted(dict.fromkeys(signatures), key=rank))
+    found = tuple(dict.fromkeys(signatures))
+    return tuple(sorted(found, key=rank)) if len(found) > 1 else found
 
 
 def type_name(value: object) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Mapping
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -19,6 +18,7 @@ from pytest_ftgate.model.protocols import GradeContext
 _MAX_BYTES = 64 * 1024
 _DEFAULT_DISTANCE = 5
 _DEFAULT_F_MEASURE = 0.75
+_MISSING = "needs rapidfuzz, of the extra `metrics`: pip install pytest-ftgate[metrics]"
 _BOTH_LIMITS = "takes `threshold` (a distance) or `min_similarity` (a share), not both"
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 _SHARE: dict[str, Any] = {"type": "number", "minimum": 0, "maximum": 1}
@@ -58,7 +58,8 @@ class Levenshtein:
 
     def problems(self, spec: GraderSpec) -> tuple[str, ...]:
         both = (_BOTH_LIMITS,) if _has_both_limits(spec.options) else ()
-        return (*both, *_find_problems(spec, "rapidfuzz"))
+        missing = () if find_spec("rapidfuzz") else (_MISSING,)
+        return (*both, *missing, *_find_long_value(spec))
 
     def negated_signature(self, ctx: GradeContext) -> str:
         return _name_negated(ctx)
@@ -68,7 +69,8 @@ class RougeN:
     """The F-measure of shared runs of `n` (1) words is at least `threshold` (0.75): ROUGE-N (Lin 2004).
 
     Words are runs of letters and digits of any script, in lower case; in scripts without spaces each
-    character is one. Grade.score is the F-measure. A text of more than 64 KiB is not measured.
+    character is one. Of words with nothing but a-z and 0-9 it is what rouge-score gives. Grade.score is the
+    F-measure. A text of more than 64 KiB is not measured.
     """
 
     is_format = False
@@ -80,20 +82,21 @@ class RougeN:
     def grade(self, ctx: GradeContext) -> Grade:
         expected = _read_expected(ctx.expected)
         n = ctx.spec.options.get("n", 1)
-        words = _count_words(expected)
-        if words < n:
+        wanted, total = _count_runs(expected, n)
+        if not total:
+            words = len(_read_words(expected))
             raise GraderError(
                 f"the expected text {show(expected)} has {words} words, fewer than n = {n}: no answer can "
                 "share a run of words with it; lower `n`, or use levenshtein or equals"
             )
         if is_too_long(ctx.parsed.text):
             return _refuse_length(ctx)
-        score = _load_scorer(n).score(expected, ctx.parsed.text)[f"rouge{n}"].fmeasure
+        score = _measure_overlap(Counter(_list_runs(ctx.parsed.text, n)), wanted, total)
         limit = ctx.spec.options.get("threshold", _DEFAULT_F_MEASURE)
         return _judge(ctx, score, score >= limit, f"ROUGE-{n} F-measure {score:.3f}, wanted {limit}")
 
     def problems(self, spec: GraderSpec) -> tuple[str, ...]:
-        return _find_problems(spec, "rouge_score")
+        return _find_long_value(spec)
 
     def negated_signature(self, ctx: GradeContext) -> str:
         return _name_negated(ctx)
@@ -111,8 +114,9 @@ def is_too_long(text: str) -> bool:
 
 
 def _judge(ctx: GradeContext, score: float, is_near: bool, reason: str) -> Grade:
-    grade = pass_grade(ctx, reason) if is_near else fail_grade(ctx, "value:text", reason)
-    return replace(grade, score=score)
+    if is_near:
+        return pass_grade(ctx, reason, score=score)
+    return fail_grade(ctx, "value:text", reason, score=score)
 
 
 def _refuse_length(ctx: GradeContext) -> Grade:
@@ -136,16 +140,10 @@ def _read_expected(expected: Json) -> str:
     return text
 
 
-def _find_problems(spec: GraderSpec, library: str) -> tuple[str, ...]:
+def _find_long_value(spec: GraderSpec) -> tuple[str, ...]:
     """What keeps the grader from judging anything: known before a model is paid for an answer."""
-    problems = [] if find_spec(library) else [_say_missing(library)]
-    if spec.has_value and isinstance(spec.value, str) and is_too_long(spec.value):
-        problems.append(_say_too_long(spec.value))
-    return tuple(problems)
-
-
-def _say_missing(library: str) -> str:
-    return f"needs {library}, of the extra `metrics`: pip install pytest-ftgate[metrics]"
+    is_long = spec.has_value and isinstance(spec.value, str) and is_too_long(spec.value)
+    return (_say_too_long(spec.value),) if is_long else ()
 
 
 def _say_too_long(text: str) -> str:
@@ -156,29 +154,32 @@ def _measure_distance(text: str, expected: str) -> int:
     try:
         from rapidfuzz.distance import Levenshtein as Measure
     except ImportError:
-        raise GraderError(_say_missing("rapidfuzz")) from None
+        raise GraderError(_MISSING) from None
     return int(Measure.distance(text, expected))
 
 
-@lru_cache(maxsize=9)
-def _load_scorer(n: int) -> Any:
-    try:
-        with warnings.catch_warnings():
-            # What its imports (nltk among them) warn of is no news for who grades an answer.
-            warnings.simplefilter("ignore")
-            from rouge_score.rouge_scorer import RougeScorer
-    except ImportError:
-        raise GraderError(_say_missing("rouge_score")) from None
-    return RougeScorer([f"rouge{n}"], tokenizer=_Words())
+@lru_cache(maxsize=64)
+def _count_runs(text: str, n: int) -> tuple[Mapping[Any, int], int]:
+    """How often each run of n words is in the text, and how many there are."""
+    counts = Counter(_list_runs(text, n))
+    return counts, counts.total()
 
 
-@lru_cache(maxsize=1024)
-def _count_words(expected: str) -> int:
-    return len(_Words().tokenize(expected))
+def _list_runs(text: str, n: int) -> Iterable[Any]:
+    words = _read_words(text)
+    return words if n == 1 else zip(*(words[start:] for start in range(n)), strict=False)
 
 
-class _Words:
-    """rouge-score's own tokenizer knows only a-z and 0-9: two texts in Greek would share nothing."""
+def _read_words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
 
-    def tokenize(self, text: str) -> list[str]:
-        return _WORD.findall(text.lower())
+
+def _measure_overlap(counts: Counter[Any], wanted: Mapping[Any, int], total: int) -> float:
+    """ROUGE-N's F-measure (Lin 2004), 0 to 1: of precision and recall of the runs, each as often as both
+    have it.
+    """
+    shared = sum([min(count, counts[run]) for run, count in wanted.items() if run in counts])
+    if not shared:
+        return 0.0
+    precision, recall = shared / counts.total(), shared / total
+    return 2 * precision * recall / (precision + recall)

@@ -2,10 +2,15 @@
 
     python tests/bench/grading_cost.py --rounds 9
 
-Text graders, and `is-json` with a schema on answers of 1 KB. For JSON the yardstick is what somebody would
-write by hand: `json.loads` and a compiled jsonschema validator on the same text. Every round measures all
-rows in turn, and the ratios are taken inside a round, for other work on the machine slows both. No part of
-the test run.
+Text graders (goal: 50 us), and `is-json` with a schema on answers of 1 KB (goal: 150 us). For JSON the
+yardstick is what somebody would write by hand: `json.loads` and a compiled jsonschema validator that lists
+the errors of the same text. Every round measures all rows in turn, and the ratios are taken inside a round,
+for other work on the machine slows both. No part of the test run.
+
+The rules of `instructions` about a language have no goal. They say what langdetect says, as IFEval does,
+and its time goes into some 200 draws for 55 languages, each of which hangs on the last one. The same draws,
+with all around them made cheap and the last ones left out where they could change nothing, gave the same
+answers on 12,000 texts in 0.6 of the time: not worth a copy of that library.
 """
 
 from __future__ import annotations
@@ -34,24 +39,45 @@ LABELS = [
     f"card_payment_{word}_{number}" for word in ("fee", "wrong", "late", "lost") for number in range(19)
 ]
 
+INTENT = {"labels": LABELS}
+WORDS = {"required": ["depot"], "forbidden": ["guarantee", "asap"]}
+
 TEXT: dict[str, tuple[GraderSpec, Any, str]] = {
     "equals": (spec("equals"), "refund", "refund"),
     "equals (miss)": (spec("equals"), "refund", "The customer wants their money back."),
     "contains": (spec("contains", "depot"), NOTHING, PROSE * 4),
+    "contains (miss)": (spec("contains", "parcels"), NOTHING, PROSE * 4),
     "icontains-all": (spec("icontains-all", ["Depot", "ORDER"]), NOTHING, PROSE * 4),
     "starts-with": (spec("starts-with", "Thank"), NOTHING, PROSE * 4),
     "regex": (spec("regex", r"\b[a-z]+ depot\b"), NOTHING, PROSE * 4),
-    "label": (spec("label", labels=LABELS), "card_payment_late_3", "Card payment late 3"),
-    "label (miss)": (spec("label", labels=LABELS), "card_payment_late_3", "card_payment_lost_7"),
+    "regex (miss)": (spec("regex", r"\b[a-z]+ parcels\b"), NOTHING, PROSE * 4),
+    "label": (spec("label", **INTENT), "card_payment_late_3", "Card payment late 3"),
+    "label (miss)": (spec("label", **INTENT), "card_payment_late_3", "card_payment_lost_7"),
+    "label (in prose)": (spec("label", **INTENT), "card_payment_late_3", "It is card_payment_late_3."),
     "numeric": (spec("numeric"), 13.5, REASONING + "The answer is $13.50."),
+    "numeric (miss)": (spec("numeric"), 13, REASONING + "The answer is $13.50."),
     "choice": (spec("choice"), "C", REASONING + "The answer is (C)."),
+    "choice (miss)": (spec("choice"), "A", REASONING + "The answer is (C)."),
+    "levenshtein": (spec("levenshtein"), PROSE * 4, PROSE * 4 + "Bye."),
+    "levenshtein (miss)": (spec("levenshtein"), PROSE, PROSE * 4),
+    "rouge-n": (spec("rouge-n"), PROSE * 4, PROSE * 4),
+    "rouge-n (miss)": (spec("rouge-n"), "We found your parcel in our depot and send it today.", PROSE * 4),
+    "rouge-n, n = 2": (spec("rouge-n", n=2), PROSE * 4, PROSE * 4),
     "max-length": (spec("max-length", 2_000), NOTHING, PROSE * 4),
+    "max-length (miss)": (spec("max-length", 200), NOTHING, PROSE * 4),
+    "is-refusal (miss)": (spec("is-refusal"), NOTHING, PROSE * 4),
     "not-is-refusal": (spec("not-is-refusal"), NOTHING, PROSE * 4),
     "no-extra-text": (spec("no-extra-text"), "refund", "refund"),
-    "terms": (spec("terms", required=["depot"], forbidden=["guarantee", "asap"]), NOTHING, PROSE * 4),
+    "terms": (spec("terms", **WORDS), NOTHING, PROSE * 4),
+    "terms (miss)": (spec("terms", **WORDS), NOTHING, PROSE.replace("depot", "store") * 4),
+    "instructions": (spec("instructions", [{"id": "punctuation:no_comma"}]), NOTHING, PROSE * 4),
+}
+ENGLISH = [{"id": "language:response_language", "kwargs": {"language": "en"}}]
+LANGUAGE: dict[str, tuple[GraderSpec, Any, str]] = {
+    "instructions, language": (spec("instructions", ENGLISH), NOTHING, PROSE * 4),
 }
 
-ORDER_SCHEMA = {
+ORDER_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "id": {"type": "string", "pattern": "^[A-Z]{2}-[0-9]+$"},
@@ -87,10 +113,24 @@ def make_order(items: int, note: str) -> dict[str, Any]:
 TYPICAL = json.dumps(make_order(3, PROSE * 8))
 DENSE = json.dumps(make_order(15, ""))
 WRONG = DENSE.replace('"EUR"', '"GBP"')
+THRICE_WRONG = WRONG.replace('"id": "AB-17", ', "").replace('"quantity": 3', '"quantity": "3"')
+REFERRED_SCHEMA = {
+    **ORDER_SCHEMA,
+    "properties": {
+        **ORDER_SCHEMA["properties"],
+        "currency": {"anyOf": [{"enum": ["EUR", "USD"]}, {"type": "null"}], "default": None},
+        "items": {"type": "array", "items": {"$ref": "#/$defs/Item"}},
+    },
+    "$defs": {"Item": ORDER_SCHEMA["properties"]["items"]["items"]},
+}
+"""As pydantic writes it: parts by reference, what may be absent as a union with null."""
 JSON: dict[str, tuple[GraderSpec, Any, str]] = {
     "is-json, typical": (spec("is-json", schema=ORDER_SCHEMA), NOTHING, TYPICAL),
     "is-json, dense": (spec("is-json", schema=ORDER_SCHEMA), NOTHING, DENSE),
-    "is-json, dense, fails": (spec("is-json", schema=ORDER_SCHEMA), NOTHING, WRONG),
+    "is-json, 1 error": (spec("is-json", schema=ORDER_SCHEMA), NOTHING, WRONG),
+    "is-json, 3 errors": (spec("is-json", schema=ORDER_SCHEMA), NOTHING, THRICE_WRONG),
+    "is-json, pydantic": (spec("is-json", schema=REFERRED_SCHEMA), NOTHING, DENSE),
+    "is-json, pydantic, 3 errors": (spec("is-json", schema=REFERRED_SCHEMA), NOTHING, THRICE_WRONG),
     "json-fields, typical": (spec("json-fields"), json.loads(TYPICAL), TYPICAL),
     "json-fields, dense": (spec("json-fields"), json.loads(DENSE), DENSE),
 }
@@ -101,9 +141,9 @@ def make_grade(grader: GraderSpec, expected: Any, text: str) -> Callable[[], obj
     return lambda: judge_trial(asked, answer, judged, (grader,), registries)
 
 
-def make_bare(text: str) -> Callable[[], object]:
-    validator = Draft202012Validator(ORDER_SCHEMA)
-    return lambda: validator.is_valid(json.loads(text))
+def make_bare(schema: Any, text: str) -> Callable[[], object]:
+    validator = Draft202012Validator(schema)
+    return lambda: list(validator.iter_errors(json.loads(text)))
 
 
 def measure(call: Callable[[], object], seconds: float) -> float:
@@ -117,8 +157,12 @@ def measure(call: Callable[[], object], seconds: float) -> float:
 
 
 def run_rounds(rounds: int, seconds: float) -> None:
-    grades = {name: make_grade(*row) for name, row in {**TEXT, **JSON}.items()}
-    bare = {name: make_bare(text) for name, (_, _, text) in JSON.items()}
+    rows = {**TEXT, **JSON, **LANGUAGE}
+    grades = {name: make_grade(*row) for name, row in rows.items()}
+    bare = {
+        name: make_bare(grader.options.get("schema", ORDER_SCHEMA), text)
+        for name, (grader, _, text) in JSON.items()
+    }
     for call in (*grades.values(), *bare.values()):
         call()  # compiles
     costs: dict[str, list[float]] = {name: [] for name in grades}
@@ -128,12 +172,19 @@ def run_rounds(rounds: int, seconds: float) -> None:
             costs[name].append(measure(call, seconds))
             if name in bare:
                 ratios[name].append(costs[name][-1] / measure(bare[name], seconds))
-    print(f"{'grader':24s} {'chars':>6s} {'us/grade':>9s} {'best':>7s} {'x loads + jsonschema':>21s}")
-    for name, (_, _, text) in {**TEXT, **JSON}.items():
-        ratio = f"{median(ratios[name]):21.2f}" if name in ratios else ""
-        print(
-            f"{name:24s} {len(text):6d} {median(costs[name]):9.1f} {min(costs[name]):7.1f} {ratio}".rstrip()
-        )
+    columns = f"{'us/grade':>8s} {'best':>6s} {'goal':>5s} {'x loads + jsonschema':>20s}"
+    print(f"{'grader':27s} {'chars':>5s} {columns}")
+    for name, (_, _, text) in rows.items():
+        ratio = f"{median(ratios[name]):20.2f}" if name in ratios else ""
+        cost, best, goal = median(costs[name]), min(costs[name]), find_goal(name)
+        over = " over" if goal is not None and cost > goal else ""
+        print(f"{name:27s} {len(text):5d} {cost:8.1f} {best:6.1f} {goal or '-':>5} {ratio}{over}".rstrip())
+    print("instructions, language: langdetect's own time (--help says why)")
+
+
+def find_goal(name: str) -> int | None:
+    """Microseconds a grade may cost."""
+    return 50 if name in TEXT else 150 if name.startswith("is-json") else None
 
 
 def main() -> None:
