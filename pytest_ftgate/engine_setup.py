@@ -132,4 +132,4 @@ class FollowUp:
             return None
         graders = self._plans[trial.key.evalset].graders[case.id]
         problem = find_format_problem(trial, response, case, graders, self._registries)
-        return None if problem is None else follow_up_request(request, response.text or "", problem)
+        return None if problem is None else follow_up_request(request, response, problem)

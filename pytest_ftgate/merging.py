@@ -37,6 +37,7 @@ def join_shards(
         total=len(plan.items),
         not_needed=dict.fromkeys(unsupported, UNSUPPORTED.message),
         unsupported=unsupported,
+        probes={arm: text for part in parts for arm, text in part.probes.items()},
         missing=sum(
             trial.key not in records
             for item in plan.items

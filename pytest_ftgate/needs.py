@@ -21,7 +21,7 @@ from pytest_ftgate.model.protocols import Question
 from pytest_ftgate.model.response import Response, Usage
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedItem, Request, Trial
-from pytest_ftgate.planning.probe import build_probe
+from pytest_ftgate.planning.probe import build_probe, has_form
 from pytest_ftgate.planning.token_estimates import (
     LONGEST_ANSWER,
     SHORTEST_ANSWER,
@@ -279,6 +279,6 @@ def _own_trials(items: Iterable[PlannedItem]) -> list[Trial]:
 
 
 def _list_probes(trial: Trial) -> tuple[Trial, ...]:
-    if trial.request.response_format is None or trial.source_arm is not None:
+    if trial.source_arm is not None or not has_form(trial):
         return ()
     return tuple(probe.trial for probe in build_probe(trial, case=PROBE_CASE))

@@ -218,6 +218,7 @@ def _judge_items(
         dropped=dict(chosen.dropped),
         not_needed=not_needed,
         unsupported=frozenset(unsupported),
+        probes=stored.probes,
         looks=looks,
         missing=chosen.lost,
         stop=stored.entry["stop"],

@@ -31,6 +31,7 @@ class Rung:
     they are seen to be identical. `must_run`: cases that run even where the arm was
     stopped. `few`: only the first two repeats of the items `block` and the
     first of the others are asked so far. `asked`: items that were submitted.
+    `enforced` and `probe`: what the probe of its form showed.
     `looks`: how the arm is watched; None where it runs whole. `is_stopped`: it was proven at a look, so
     that its other cases are not needed.
     """
@@ -44,6 +45,7 @@ class Rung:
     schedule: Schedule | None = None
     must_run: frozenset[str] = frozenset()
     enforced: SchemaEnforced | None = None
+    probe: str = ""
     repeats_kept: int | None = None
     few: bool = False
     block: Sequence[PlannedItem] = ()

@@ -19,7 +19,7 @@ from pytest_ftgate.model.response import Answer, Failure, Response, SchemaEnforc
 from pytest_ftgate.model.run import Looks
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedItem, Trial, TrialKey
-from pytest_ftgate.planning.probe import Probe, build_probe
+from pytest_ftgate.planning.probe import Probe, build_probe, has_form, read_probes
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.rungs import IDENTICAL_CASES, Rung
 from pytest_ftgate.serving import Asker, price_answer
@@ -41,7 +41,7 @@ class ItemResult:
     `not_needed`: why the item did not have to run; there are no records then. `unsupported`: its arm could
     not, for the vendor refuses its response format. `looks` > 0: its arm could be stopped at that many
     looks, the end included. `stopped_at`: the look at which it was, before this item; `left_out`: trials
-    of the item that were not run for that reason.
+    of the item that were not run for that reason. `probe`: what the probe of the arm's form showed.
     """
 
     records: tuple[Record, ...] = ()
@@ -51,6 +51,7 @@ class ItemResult:
     looks: int = 0
     stopped_at: int | None = None
     left_out: int = 0
+    probe: str = ""
 
 
 @dataclass(slots=True)
@@ -89,7 +90,7 @@ class Runner:
         engine.on_answer = self._asker.hear
         self.runs: dict[str, EvalsetRun] = {}
         self._answers: dict[TrialKey, Answer] = {}
-        self._probes: dict[tuple[str, str], SchemaEnforced] = {}
+        self._probes: dict[tuple[str, str], tuple[SchemaEnforced, str]] = {}
 
     def add(
         self,
@@ -142,12 +143,14 @@ class Runner:
             return ItemResult(not_needed=run.not_needed[item.arm])
         rung = run.rungs[item.arm, item.role]
         if rung.enforced == "unsupported":
-            return self._leave_out(item)
+            return self._leave_out(item, rung)
         rung.settle_repeats(self.engine.submit, self._answer)
         kept = rung.keep_trials(item)
         looks = rung.schedule.looks if rung.schedule else 0
         stopped_at = rung.looks.look if rung.looks and rung.is_stopped and looks else None
-        result = ItemResult(dropped=len(item.trials) - len(kept), looks=looks, stopped_at=stopped_at)
+        result = ItemResult(
+            dropped=len(item.trials) - len(kept), looks=looks, stopped_at=stopped_at, probe=rung.probe
+        )
         if stopped_at is not None and item.case not in rung.must_run:
             rung.book(item.case, (), self.engine.submit)
             return replace(result, not_needed=f"not needed: {rung.why_proven}", left_out=len(kept))
@@ -174,7 +177,7 @@ class Runner:
             return
         for rung in run.rungs.values():
             if rung.arm == arm:
-                rung.enforced = self._probe_schema(rung)
+                rung.enforced, rung.probe = self._probe_form(rung)
                 if run.together and rung.enforced != "unsupported":
                     rung.open(self.engine.submit)
 
@@ -191,13 +194,13 @@ class Runner:
 
     # -- what is asked ------------------------------------------------------------------------
 
-    def _probe_schema(self, rung: Rung) -> SchemaEnforced | None:
+    def _probe_form(self, rung: Rung) -> tuple[SchemaEnforced | None, str]:
         trial = rung.items[0].trials[0]
-        if trial.request.response_format is None:
-            return None
+        if not has_form(trial):
+            return None, ""
         if self.settings.replay:
             self.engine.submit([trial])
-            return "unsupported" if _is_unsupported(self._answer(trial)) else None
+            return ("unsupported" if _is_unsupported(self._answer(trial)) else None), ""
         probes = build_probe(trial, case=PROBE_CASE)
         # What one server, format or set of params enforces says nothing of another.
         asked = "".join(probe.trial.request_hash for probe in probes), repr(trial.request.params)
@@ -205,22 +208,15 @@ class Runner:
             self._probes[asked] = self._run_probe(probes)
         return self._probes[asked]
 
-    def _run_probe(self, probes: Sequence[Probe]) -> SchemaEnforced:
+    def _run_probe(self, probes: Sequence[Probe]) -> tuple[SchemaEnforced, str]:
         self.engine.submit(probe.trial for probe in probes)
-        answers = [(probe, self.engine.wait(probe.trial.key)) for probe in probes]
-        if all(isinstance(a, Response) and probe.is_satisfied(a.text or "") for probe, a in answers):
-            return "enforced"
-        is_refused = all(
-            isinstance(a, Failure) and a.signature in ("infra:bad_request", "call:param_dropped")
-            for _, a in answers
-        )
-        return "unsupported" if is_refused else "unverified"
+        return read_probes([(probe, self.engine.wait(probe.trial.key)) for probe in probes])
 
-    def _leave_out(self, item: PlannedItem) -> ItemResult:
+    def _leave_out(self, item: PlannedItem, rung: Rung) -> ItemResult:
         for trial in item.trials:
             if self.recorder is not None and trial.source_arm is None:
                 self.recorder.add(trial, UNSUPPORTED)
-        return ItemResult(not_needed=UNSUPPORTED.message, unsupported=True)
+        return ItemResult(not_needed=UNSUPPORTED.message, unsupported=True, probe=rung.probe)
 
     # -- answers ------------------------------------------------------------------------------
 

@@ -47,6 +47,11 @@ class StoredEvalset:
         arms = (a for a in self.entry["arms"] if a["arm"] == name and role in (None, a["role"]))
         return next(arms, {})
 
+    @property
+    def probes(self) -> dict[str, str]:
+        """Arm → what the probe of its form showed."""
+        return {arm["arm"]: arm["probe"] for arm in self.entry["arms"] if arm.get("probe")}
+
     def looks(self, name: str, role: str) -> Looks | None:
         """How the run looked at an arm × role before all its cases were in; None where it did not."""
         told = self.arm(name, role).get("looks")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pytest_ftgate.decision.draws import fold_draws
+from pytest_ftgate.decision.enforcement import STRUCTURED, covers_schema, has_proven_schema
 from pytest_ftgate.decision.knowledge import CONTEXT, MIN_CONTEXT_SHARE, count_contexts, has_context_prompt
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset, GraderSpec, base_arm
 from pytest_ftgate.model.grade import FORMAT_GRADERS, kind_of
@@ -209,7 +210,7 @@ class Situation:
         """Kinds of arms that must be run, waived or found not to apply before tuning is justified."""
         has_context = any(case.context is not None for case in self.evalset.cases)
         needs_context = has_context or not self.evalset.decision.knowledge.none
-        wanted = {"few_shot": True, "structured": self.has_format_grader, CONTEXT: needs_context}
+        wanted = {"few_shot": True, STRUCTURED: self.has_format_grader, CONTEXT: needs_context}
         return tuple(kind for kind, is_wanted in wanted.items() if is_wanted)
 
     def _is_covered(self, kind: str) -> bool:
@@ -218,8 +219,8 @@ class Situation:
         arms = [a for a in self.summary.arms if a.role == CANDIDATE and a.kind == kind]
         if any(a.status == "waived" for a in arms):
             return True
-        if kind == "structured" and any(_does_not_apply(a) for a in arms):
-            return True
+        if kind == STRUCTURED:
+            return covers_schema(arms, self.evalset)
         if kind == CONTEXT:
             return self._is_question_2_answered
         return any(_counts_as_run(a) for a in arms)
@@ -255,11 +256,7 @@ def value_of(arm: ArmSummary) -> float:
     return arm.accuracy_test.value if arm.accuracy_test is not None else -1.0
 
 
-def _does_not_apply(arm: ArmSummary) -> bool:
-    return arm.schema_enforced == "unsupported" or arm.status == "skipped"
-
-
 def _counts_as_run(arm: ArmSummary) -> bool:
     if arm.status != "run" or arm.accuracy_test is None:
         return False
-    return arm.kind != "structured" or arm.schema_enforced == "enforced"
+    return has_proven_schema(arm)

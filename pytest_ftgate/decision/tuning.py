@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_ftgate.decision.draws import count_draws
+from pytest_ftgate.decision.enforcement import STRUCTURED, explain_unproven
 from pytest_ftgate.decision.knowledge import MIN_CONTEXT_SHARE
 from pytest_ftgate.decision.leaning import find_leaning
 from pytest_ftgate.decision.missed_limits import describe_missed_limits
@@ -157,7 +158,9 @@ def _open_conditions(situation: Situation) -> list[str]:
         names = join_names([to_ascii(name) for name in situation.unrun_arms])
         verb = "has" if len(situation.unrun_arms) == 1 else "have"
         reasons.append(f"{names} {verb} not been run, without which tuning cannot be justified")
-        reasons.extend(_explain_unproven_schema(situation))
+        if STRUCTURED in situation.missing_arms:
+            run = [arm for arm in situation.arms if arm.kind == STRUCTURED]
+            reasons += [text for text in [explain_unproven(run, situation.evalset)] if text]
     if situation.context_gap:
         needed = format_percent(MIN_CONTEXT_SHARE)
         reasons.append(f"{situation.context_gap}, where tuning cannot be justified under {needed}")
@@ -170,10 +173,3 @@ def _open_conditions(situation: Situation) -> list[str]:
     elif situation.has_unassessed_patterns and not situation.summary.patterns.confirmed:
         reasons.append("recurrence of the patterns is not assessed")
     return reasons
-
-
-def _explain_unproven_schema(situation: Situation) -> list[str]:
-    unproven = any(a.kind == "structured" and a.schema_enforced != "enforced" for a in situation.arms)
-    if "structured" in situation.missing_arms and unproven:
-        return ["structured counts only where the schema is proven enforced"]
-    return []

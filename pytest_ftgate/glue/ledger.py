@@ -53,6 +53,7 @@ class Account:
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     not_needed: dict[str, str] = field(default_factory=dict)
     unsupported: set[str] = field(default_factory=set)
+    probes: dict[str, str] = field(default_factory=dict)
     watches: dict[tuple[str, str], Watch] = field(default_factory=dict)
 
 
@@ -83,6 +84,8 @@ class Ledger:
             account.not_needed[payload.arm] = payload.not_needed
         if payload.unsupported:
             account.unsupported.add(payload.arm)
+        if payload.probe:
+            account.probes[payload.arm] = payload.probe
         return True
 
     def evalsets(self) -> set[str]:
@@ -104,6 +107,7 @@ class Ledger:
             dropped=dict(account.dropped),
             not_needed=dict(account.not_needed),
             unsupported=frozenset(account.unsupported),
+            probes=dict(account.probes),
             looks={name: watch.freeze() for name, watch in account.watches.items()},
             missing=sum(len(item.trials) for item in lost),
             stop=stop,

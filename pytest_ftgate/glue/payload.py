@@ -39,6 +39,7 @@ class Payload:
     looks: int = 0
     stopped_at: int | None = None
     left_out: int = 0
+    probe: str = ""
 
 
 def attach(report: pytest.TestReport, payload: Payload, *, as_text: bool) -> None:
@@ -61,6 +62,7 @@ def _write(payload: Payload) -> str:
             "looks": payload.looks,
             "stopped_at": payload.stopped_at,
             "left_out": payload.left_out,
+            "probe": payload.probe,
         }
     )
     return f"{head[:-1]}{SEPARATOR}[{','.join(payload.lines)}]}}"

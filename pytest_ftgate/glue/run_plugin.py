@@ -115,6 +115,7 @@ def _finish_report(item: EvalsetItem, report: pytest.TestReport, *, as_text: boo
             looks=item.result.looks,
             stopped_at=item.result.stopped_at,
             left_out=item.result.left_out,
+            probe=item.result.probe,
         ),
         as_text=as_text,
     )

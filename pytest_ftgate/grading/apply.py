@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from pytest_ftgate.grading.forced_calls import grade_no_call, open_answer
 from pytest_ftgate.grading.grades import GraderError, UnansweredError
 from pytest_ftgate.grading.limits import MAX_OUTPUT_CHARS
 from pytest_ftgate.grading.parsed import TextOutput, read_output
 from pytest_ftgate.grading.signatures import clean
 from pytest_ftgate.grading.transforms import transform_output
-from pytest_ftgate.grading.trial_records import MAX_REASON_CHARS, record_answer, record_failure
+from pytest_ftgate.grading.trial_records import MAX_REASON_CHARS, is_gradable, record_answer, record_failure
 from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec
 from pytest_ftgate.model.grade import KINDS, Grade, Outcome, is_format_failure, kind_of
 from pytest_ftgate.model.protocols import GradeContext, Grader
@@ -47,10 +48,16 @@ def judge_trial(
     """
     if isinstance(answer, Failure):
         return record_failure(trial, answer, case, graders, registries)
-    parsed = read_output(answer.text, tolerant=trial.tolerant, extract=trial.extract)
-    grades = grade_answer(answer, parsed, case, graders, registries, evalset, replies=replies)
-    outcome = _combine(grades)
-    return record_answer(trial, answer, parsed, grades, outcome, max_output_chars=max_output_chars)
+    opened = open_answer(trial, answer)
+    read = answer if opened is None else opened
+    parsed = read_output(read.text, tolerant=trial.tolerant, extract=trial.extract)
+    if opened is not None:
+        grades = grade_answer(opened, parsed, case, graders, registries, evalset, replies=replies)
+        outcome = _combine(grades)
+    else:
+        grades = (grade_no_call(trial, answer),)
+        outcome = "failed" if is_gradable(case, graders, registries) else "ungraded"
+    return record_answer(trial, answer, read, parsed, grades, outcome, max_output_chars=max_output_chars)
 
 
 def grade_answer(
@@ -95,6 +102,10 @@ def find_format_problem(
 
     Only what a program could tell without knowing the expected value: never which answer is right.
     """
+    opened = open_answer(trial, response)
+    if opened is None:
+        return grade_no_call(trial, response).reason
+    response = opened
     parsed = read_output(response.text, tolerant=trial.tolerant, extract=trial.extract)
     specs = [spec for spec in graders if not spec.negated and spec.name in registries.graders]
     formats = [spec for spec in specs if registries.graders.get(spec.name).is_format]

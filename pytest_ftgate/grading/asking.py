@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_ftgate.grading.apply import asks, complete_spec, grade_answer, make_context
+from pytest_ftgate.grading.forced_calls import open_answer
 from pytest_ftgate.grading.grades import UnansweredError
 from pytest_ftgate.grading.parsed import TextOutput, read_output
 from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec
@@ -34,6 +35,10 @@ def list_questions(
     positions = [at for at, spec in enumerate(graders, start=1) if asks(spec.name, registries)]
     if not positions:
         return {}
+    opened = open_answer(trial, response)
+    if opened is None:
+        return {}
+    response = opened
     parsed = read_output(response.text, tolerant=trial.tolerant, extract=trial.extract)
     others = [spec for at, spec in enumerate(graders, start=1) if at not in positions]
     grades = grade_answer(response, parsed, case, others, registries, evalset)

@@ -24,7 +24,7 @@ def record_failure(
     """The record without a response: unanswered (`infra:*`), or failed by the call, a filter or a refusal."""
     outcome: Outcome = "error"
     if not is_unanswered(failure.signature):
-        outcome = "failed" if _is_gradable(case, graders, registries) else "ungraded"
+        outcome = "failed" if is_gradable(case, graders, registries) else "ungraded"
     return Record(
         key=trial.key,
         outcome=outcome,
@@ -37,7 +37,8 @@ def record_failure(
     )
 
 
-def _is_gradable(case: Case, graders: Sequence[GraderSpec], registries: Registries) -> bool:
+def is_gradable(case: Case, graders: Sequence[GraderSpec], registries: Registries) -> bool:
+    """Whether the case has graders, and the expected value that they need."""
     if not graders:
         return False
     if case.has_expected:
@@ -49,14 +50,18 @@ def _is_gradable(case: Case, graders: Sequence[GraderSpec], registries: Registri
 def record_answer(
     trial: Trial,
     response: Response,
+    read: Response,
     parsed: TextOutput,
     grades: tuple[Grade, ...],
     outcome: Outcome,
     *,
     max_output_chars: int,
 ) -> Record:
-    """The record of an answer with its grades: a failed one attributed to its cause."""
-    cause = attribute(trial, response, parsed, grades) if outcome == "failed" else None
+    """The record of an answer with its grades: a failed one attributed to its cause.
+
+    `read` is the response as graders read it; what the model sent is kept.
+    """
+    cause = attribute(trial, read, parsed, grades) if outcome == "failed" else None
     signature = cause.signature if cause is not None else None
     if outcome == "error":
         signature = _find_unanswered(grades)

@@ -28,12 +28,25 @@ class Looks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUps:
+    """Trials of an arm that were asked again after a failure of form, and the further calls for them.
+
+    `cost_usd`: of those calls alone; None where it cannot be told from that of the first answers.
+    """
+
+    trials: int
+    calls: int
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """`selected` of `total` items were to run; `partial`: the rest was left out on purpose.
 
     `dropped`: (arm, role) → trials left out because repeats were seen to be identical.
     `not_needed`: arm → reason, for arms the ladder did not have to climb to. `unsupported`: those of them
-    that do not apply, for the vendor refuses their response format.
+    that do not apply, for the vendor refuses their response format. `probes`: arm → what the probe of its
+    form showed.
     `looks`: (arm, role) → looks, for those that could be stopped before all their cases were in.
     `missing`: planned, selected and needed trials without a record. `stop`: why the run ended early.
     """
@@ -44,6 +57,7 @@ class RunFacts:
     dropped: Mapping[tuple[str, str], int] = field(default_factory=dict)
     not_needed: Mapping[str, str] = field(default_factory=dict)
     unsupported: frozenset[str] = frozenset()
+    probes: Mapping[str, str] = field(default_factory=dict)
     looks: Mapping[tuple[str, str], Looks] = field(default_factory=dict)
     missing: int = 0
     stop: str | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_ftgate.model.response import SchemaEnforced
-from pytest_ftgate.model.run import Looks
+from pytest_ftgate.model.run import FollowUps, Looks
 from pytest_ftgate.model.trial import ArmStatus, Draw
 
 
@@ -26,9 +26,9 @@ class CaseTally:
 class Rate:
     """A rate with its two-sided 95 % display interval. `value` is None where nothing was judged.
 
-    `hits` is the numerator in trials (passes for accuracy, failures for a failure rate), `graded`
-    the judged trials, `cases` the judged cases. `errors` = unanswered or crashed, `planned` = wanted.
-    `lower` / `upper` are one-sided bounds at decision.alpha: what `proven` is read from.
+    `hits` is the numerator in trials (passes for accuracy, failures for a failure rate), `graded` the judged
+    trials, `cases` the judged cases. `errors` = unanswered or crashed, `planned` = wanted. `lower` and
+    `upper` are one-sided bounds at decision.alpha.
     """
 
     value: float | None
@@ -65,10 +65,9 @@ class BarTest:
 class ArmSummary:
     """One arm × role. `accuracy_test` is None where nothing was judged.
 
-    `lenient_test` counts `call:*` failures as passes. `identical_repeats`: all repeats of all
-    cases with >= 2 gave the same text (None where no case has two). `repeats`: the most answers of a case.
-    `draw`: which of several draws of an arm it is. `looks`: where the arm could stop early; its bounds and
-    p-values are then adjusted for that.
+    `lenient_test` counts `call:*` failures as passes. `identical_repeats` is None where no case has two,
+    `repeats` the most answers of a case, `draw` which of several draws of an arm it is, `probe` why
+    `schema_enforced` is so. `looks`: where it could stop early; bounds and p-values are then adjusted.
     """
 
     arm: str
@@ -94,11 +93,13 @@ class ArmSummary:
     latency_p50_s: float | None = None
     latency_p95_s: float | None = None
     schema_enforced: SchemaEnforced | None = None
+    probe: str = ""
     repeats: int = 0
     draw: Draw | None = None
     icc: float | None = None
     tallies: tuple[CaseTally, ...] = ()
     looks: Looks | None = None
+    follow_ups: FollowUps | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,10 +224,8 @@ class Paired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeAgreement:
-    """How far a judge's votes on the same answer agree: the mean share of pairs of votes that do.
-
-    `low` and `high` are its 95 % interval; `trials` those with two usable votes or more, of `cases` cases.
-    """
+    """How far a judge's votes on the same answer agree: the mean share of pairs of votes that do, with its
+    95 % interval; `trials` are those with two usable votes or more, of `cases` cases."""
 
     value: float
     low: float

@@ -65,8 +65,9 @@ class Trial:
     request, hash and draw, never a call of its own. `tolerant`: graders see the tolerantly parsed
     value. `max_turns`: follow-up turns allowed after a format failure (arm `reask`), 0 = none.
     `extract`: JSON pointer to the part of a JSON answer that graders read as the text (arm `structured`
-    where graders expect a bare label); None = the whole answer. `graders_hash`: of what decides on follow-up
-    turns; None where there are none.
+    where graders expect a bare label); None = the whole answer. `answer_tool`: the tool whose forced call
+    holds the answer: graders read its arguments as the text (arm `structured`, mode `tool`).
+    `graders_hash`: of what decides on follow-up turns; None where there are none.
     """
 
     key: TrialKey
@@ -77,6 +78,7 @@ class Trial:
     tolerant: bool = False
     max_turns: int = 0
     extract: str | None = None
+    answer_tool: str | None = None
     graders_hash: str | None = None
 
 

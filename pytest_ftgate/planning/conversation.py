@@ -59,6 +59,20 @@ def insert_shots(
     return (*messages[:place], *shots, *messages[place:])
 
 
+def add_instruction(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
+    """The messages with `text` behind the first system message's own; in a new one where there is none."""
+    place = next((i for i, message in enumerate(messages) if message.get("role") in SYSTEM_ROLES), None)
+    if place is None:
+        return ({"role": "system", "content": text}, *messages)
+    message = messages[place]
+    content = message.get("content")
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        merged: Json = [*content, {"type": "text", "text": text}]
+    else:
+        merged = f"{content}\n\n{text}" if content else text
+    return (*messages[:place], {**message, "content": merged}, *messages[place + 1 :])
+
+
 def prepend_text(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
     """The messages with `text` in front of the last user message's own; a new one where there is none."""
     asked = question_index(messages)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pytest_ftgate.model.evalset import CANDIDATE, Case, Json
 from pytest_ftgate.model.trial import Plan, Request
-from pytest_ftgate.planning.structured import JSON_GRADERS
+from pytest_ftgate.planning.structured_forms import JSON_GRADERS
 from pytest_ftgate.planning.texts import case_text, content_text, json_text
 
 _JOINTS = re.compile(r"[_\- \t]+")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec, Json
+from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec, Json, Message
+from pytest_ftgate.model.response import Response, ToolCall
 from pytest_ftgate.model.trial import PlannedItem, Request
 from pytest_ftgate.planning.fingerprint import digest
 from pytest_ftgate.registry import Registries
@@ -14,21 +16,49 @@ MAX_QUOTED_CHARS = 20_000
 """Longest answer or problem that is shown to the model again."""
 
 
-def follow_up_request(request: Request, answer_text: str, problem_text: str) -> Request:
-    """The next turn after a format failure: the same request, the answer, and the problem named."""
-    # Some vendors refuse a message without text.
-    answer = answer_text[:MAX_QUOTED_CHARS] if answer_text.strip() else "(no answer)"
+def follow_up_request(request: Request, response: Response, problem_text: str) -> Request:
+    """The next turn after a format failure: the same request, the answer, and the problem named.
+
+    After tool calls the problem is the tools' result, as chat formats want it.
+    """
     problem = problem_text[:MAX_QUOTED_CHARS]
     complaint = (
         f"Your answer could not be used: {problem}\n"
         "Answer again, with the same content in the right form. Give only the answer."
     )
-    messages = (
-        *request.messages,
-        {"role": "assistant", "content": answer},
-        {"role": "user", "content": complaint},
-    )
-    return replace(request, messages=messages)
+    turn = _write_calls(response.tool_calls, complaint) or _write_text(_read_text(response), complaint)
+    return replace(request, messages=(*request.messages, *turn))
+
+
+def _read_text(response: Response) -> str:
+    return response.text or "\n".join(call.arguments for call in response.tool_calls)
+
+
+def _write_text(answer: str, complaint: str) -> tuple[Message, ...]:
+    # Some vendors refuse a message without text.
+    shown = answer[:MAX_QUOTED_CHARS] if answer.strip() else "(no answer)"
+    return {"role": "assistant", "content": shown}, {"role": "user", "content": complaint}
+
+
+def _write_calls(calls: Sequence[ToolCall], complaint: str) -> tuple[Message, ...]:
+    """The calls, each answered by the complaint; () where they cannot be repeated whole."""
+    if not calls or any(len(call.arguments) > MAX_QUOTED_CHARS or not _is_object(call) for call in calls):
+        return ()
+    named = [(call.id or f"call_{place}", call) for place, call in enumerate(calls, 1)]
+    asked = [
+        {"id": name, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for name, call in named
+    ]
+    results = ({"role": "tool", "tool_call_id": name, "content": complaint} for name, _ in named)
+    return ({"role": "assistant", "content": None, "tool_calls": asked}, *results)
+
+
+def _is_object(call: ToolCall) -> bool:
+    """Whether the arguments are a JSON object: some vendors refuse to be shown any others."""
+    try:
+        return isinstance(json.loads(call.arguments), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def tie_turns(

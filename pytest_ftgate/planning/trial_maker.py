@@ -20,7 +20,7 @@ class TrialMaker:
         self._evalset, self._arm, self._role, self._model = evalset, arm, role, model
         self._trials_of = trials_of
         self._ranks: dict[str, tuple[str, int]] = {}
-        self._last: tuple[str, Sequence[Message], Json, Request, str, int] | None = None
+        self._last: tuple[str, tuple[Json, ...], Request, str, int] | None = None
 
     def __call__(
         self,
@@ -29,6 +29,7 @@ class TrialMaker:
         messages: Sequence[Message] | None = None,
         *,
         response_format: Json = None,
+        answer_tool: Json = None,
         like: str | None = None,
         source_arm: str | None = None,
         tolerant: bool = False,
@@ -38,18 +39,19 @@ class TrialMaker:
         """A finished trial.
 
         `like`: the request, hash and draw of that arm's trial, in place of `messages`; `source_arm`
-        implies it, and says that the response is that trial's too. Raises FtgateError for a request
-        that is no JSON or nested too deep.
+        implies it, and says that the response is that trial's too. `answer_tool`: a tool (OpenAI form) whose
+        call is forced, in place of the case's tools; its arguments are the answer. Raises FtgateError for a
+        request that is no JSON or nested too deep.
         """
         key = TrialKey(evalset=self._evalset, case=case.id, arm=self._arm, role=self._role, repeat=repeat)
         borrowed = source_arm or like
         if borrowed is not None:
             source = self._trials_of(borrowed, case.id)[repeat - 1]
             request, hashed, draw = source.request, source.request_hash, source.draw
-            extract = extract or source.extract
+            extract, tool_name = extract or source.extract, source.answer_tool
         else:
-            request, hashed, rank = self._request(case, tuple(messages or ()), messages, response_format)
-            draw = draw_name(repeat, rank)
+            request, hashed, rank = self._request(case, messages, response_format, answer_tool)
+            draw, tool_name = draw_name(repeat, rank), _name_tool(answer_tool)
         return Trial(
             key=key,
             request=request,
@@ -59,32 +61,30 @@ class TrialMaker:
             tolerant=tolerant,
             max_turns=max_turns,
             extract=extract,
+            answer_tool=tool_name,
         )
 
     def _request(
-        self,
-        case: Case,
-        messages: tuple[Message, ...],
-        given: Sequence[Message] | None,
-        response_format: Json,
+        self, case: Case, messages: Sequence[Message] | None, response_format: Json, answer_tool: Json
     ) -> tuple[Request, str, int]:
-        last = self._last
-        if last and last[0] == case.id and last[1] is given and last[2] is response_format:
-            return last[3:]
+        last, asked = self._last, (messages, response_format, answer_tool)
+        if last and last[0] == case.id and all(old is new for old, new in zip(last[1], asked, strict=True)):
+            return last[2:]
+        forced = {} if answer_tool is None else {"tool_choice": _force(answer_tool)}
         request = Request(
             model=self._model.model,
-            messages=messages,
-            params=self._model.params,
+            messages=tuple(messages or ()),
+            params={**self._model.params, **forced} if forced else self._model.params,
             response_format=response_format,
-            tools=case.tools,
+            tools=case.tools if answer_tool is None else (answer_tool,),
         )
         try:
             hashed = request_hash(request)
         except ValueError as error:
             raise FtgateError(f"the request cannot be written as JSON: {error}") from None
         rank = self._rank(hashed, case.id)
-        if given is not None:
-            self._last = (case.id, given, response_format, request, hashed, rank)
+        if messages is not None:
+            self._last = (case.id, asked, request, hashed, rank)
         return request, hashed, rank
 
     def _rank(self, hashed: str, case_id: str) -> int:
@@ -93,3 +93,12 @@ class TrialMaker:
             rank += 1
         self._ranks[hashed] = (case_id, rank)
         return rank
+
+
+def _name_tool(tool: Json) -> str | None:
+    return None if tool is None else str(tool["function"]["name"])
+
+
+def _force(tool: Json) -> Json:
+    """OpenAI's `tool_choice` that leaves no choice; litellm translates it for other vendors."""
+    return {"type": "function", "function": {"name": tool["function"]["name"]}}

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_ftgate.reports.arm_notes import describe_arms
 from pytest_ftgate.reports.confusion import build_matrix, list_confusions
 from pytest_ftgate.reports.hostile_text import show_text
 from pytest_ftgate.reports.judge_text import describe_judges, describe_spending
-from pytest_ftgate.reports.look_text import describe_stops
 from pytest_ftgate.reports.numbers import (
     format_accuracy,
     format_count,
@@ -123,8 +123,8 @@ def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     tied = "" if entry["tied_to_prompt"] else " Answers are not tied to this prompt."
     yield f"{size}. {escape_text(models)}{tied}".strip()
     yield _arms_table(entry["arms"])
-    if stops := list(describe_stops(entry)):
-        yield "\n".join(f"- {escape_text(line)}" for line in stops)
+    if notes := list(describe_arms(entry)):
+        yield "\n".join(f"- {escape_text(line)}" for line in notes)
     yield _gates_table(entry["gates"])
     yield from _pattern_blocks(entry["patterns"])
     yield from _breakdown_blocks(entry)

@@ -157,10 +157,12 @@ def _describe_arm(arm: ArmSummary) -> dict[str, Json]:
         "latency_p50_s": arm.latency_p50_s,
         "latency_p95_s": arm.latency_p95_s,
         "schema_enforced": arm.schema_enforced,
+        "probe": arm.probe,
         "repeats": arm.repeats,
         "draws": asdict(arm.draw) if arm.draw else None,
         "icc": arm.icc,
         "looks": asdict(arm.looks) if arm.looks else None,
+        "follow_ups": asdict(arm.follow_ups) if arm.follow_ups else None,
     }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_ftgate.reports.arm_notes import describe_arms
 from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, show_text
 from pytest_ftgate.reports.judge_text import describe_judges, describe_spending
-from pytest_ftgate.reports.look_text import describe_stops
 from pytest_ftgate.reports.numbers import format_count, format_odds
 from pytest_ftgate.reports.pattern_text import render_patterns
 from pytest_ftgate.reports.plan_text import describe_plan
@@ -54,8 +54,8 @@ def render_evalset(
 
 
 def _blocks(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) -> Iterator[list[str]]:
-    stops = [line for text in describe_stops(entry) for line in wrap_text(text, room, "    ")]
-    yield [*render_arms(entry["arms"], room), *stops, *_describe_absent_arms(entry["arms"], room)]
+    notes = [line for text in describe_arms(entry) for line in wrap_text(text, room, "    ")]
+    yield [*render_arms(entry["arms"], room), *notes, *_describe_absent_arms(entry["arms"], room)]
     yield render_patterns(entry["patterns"], room, verbosity, unicode)
     if verbosity >= 1:
         yield render_confusion(entry["confusion"], room)

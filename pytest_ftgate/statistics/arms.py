@@ -8,7 +8,7 @@ from math import floor
 
 from pytest_ftgate.model.evalset import CANDIDATE, DecisionSpec
 from pytest_ftgate.model.response import SchemaEnforced
-from pytest_ftgate.model.run import Looks, RunFacts
+from pytest_ftgate.model.run import FollowUps, Looks, RunFacts
 from pytest_ftgate.model.summary import ArmSummary, BarTest, CaseTally, Rate
 from pytest_ftgate.model.trial import Plan, PlannedArm
 from pytest_ftgate.statistics.intervals import Groups, Sample, build_sample
@@ -35,6 +35,7 @@ class ArmFrame:
     groups: Groups
     format_cases: frozenset[str]
     planned: Mapping[tuple[str, str], int]
+    follow_ups: Mapping[tuple[str, str], FollowUps]
 
     @property
     def decision(self) -> DecisionSpec:
@@ -76,11 +77,13 @@ def summarise_arm(frame: ArmFrame, arm: PlannedArm, role: str, counts: Counts) -
         latency_p50_s=find_quantile(latencies, 0.5),
         latency_p95_s=find_quantile(latencies, 0.95),
         schema_enforced=arm.schema_enforced or _find_worst(counts.enforced),
+        probe=frame.facts.probes.get(arm.name, ""),
         repeats=max(counts.answered.values(), default=0),
         draw=arm.draw,
         icc=estimate_icc(counts.passed, graded),
         tallies=_build_tallies(frame, counts),
         looks=looks,
+        follow_ups=frame.follow_ups.get((arm.name, role)),
     )
 
 
@@ -99,6 +102,7 @@ def summarise_idle_arm(frame: ArmFrame, arm: PlannedArm) -> ArmSummary:
         status=status,
         reason=reason,
         schema_enforced=enforced,
+        probe=frame.facts.probes.get(arm.name, ""),
         draw=arm.draw,
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from math import fsum
 
 from pytest_ftgate.model.record import Record
+from pytest_ftgate.model.run import FollowUps
 from pytest_ftgate.model.trial import Plan
 
 
@@ -31,6 +33,40 @@ def sum_serving(records: Sequence[Record]) -> float | None:
     """What this run paid for the replies that graders asked for; None where none have a known price."""
     costs = [record.serving_cost_usd for record in records if record.serving_cost_usd is not None]
     return fsum(costs) if costs else None
+
+
+def measure_follow_ups(records: Iterable[Record]) -> dict[tuple[str, str], FollowUps]:
+    """(arm, role) → what asking again took, of arms that did.
+
+    The first turn is the answer of the arm that is asked the same; what a trial cost beyond that is what its
+    further turns did.
+    """
+    again: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
+    firsts: dict[tuple[str, ...], float | None] = {}
+    for record in records:
+        key = record.key
+        if record.turns > 1:
+            again[key.arm, key.role].append(record)
+        else:
+            firsts.setdefault(_name_draw(record), record.cost_usd)
+    found = {}
+    for name, asked in again.items():
+        extra = [_subtract(record.cost_usd, firsts.get(_name_draw(record))) for record in asked]
+        known = [usd for usd in extra if usd is not None]
+        found[name] = FollowUps(
+            trials=len(asked),
+            calls=sum(record.turns - 1 for record in asked),
+            cost_usd=fsum(known) if len(known) == len(asked) else None,
+        )
+    return found
+
+
+def _name_draw(record: Record) -> tuple[str, ...]:
+    return record.key.case, record.key.role, str(record.key.repeat), record.request_hash
+
+
+def _subtract(whole: float | None, part: float | None) -> float | None:
+    return None if whole is None or part is None else max(0.0, whole - part)
 
 
 def count_unpriced(records: Sequence[Record]) -> int:

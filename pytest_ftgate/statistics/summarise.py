@@ -23,7 +23,7 @@ from pytest_ftgate.statistics.judges import measure_judges
 from pytest_ftgate.statistics.paired import compare_tallies
 from pytest_ftgate.statistics.rates import adjust_level
 from pytest_ftgate.statistics.sample_size import plan_cases
-from pytest_ftgate.statistics.spending import count_unpriced, sum_serving, sum_spent
+from pytest_ftgate.statistics.spending import count_unpriced, measure_follow_ups, sum_serving, sum_spent
 from pytest_ftgate.statistics.tallies import Counts, count_records, find_format_cases, set_aside
 
 
@@ -41,6 +41,7 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
         groups={case.id: case.group for case in evalset.cases if case.group is not None},
         format_cases=find_format_cases(plan, records),
         planned=_count_planned(plan),
+        follow_ups=measure_follow_ups(records),
     )
     arms = tuple(_summarise_arms(frame, counts))
     as_is = keep_as_is(records)
