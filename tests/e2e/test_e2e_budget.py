@@ -123,6 +123,9 @@ def test_what_is_spent_is_what_the_server_charged_with_shared_first_turns(world)
         assert entry["requests_sent"] == meter.sent
         assert arms["as_is"]["cost_usd"] == pytest.approx(48 * ONE)
         assert arms["reask"]["cost_usd"] == pytest.approx((48 + 16) * ONE), "the arm's own cost is whole"
+        again = arms["reask"]["follow_ups"]
+        assert (again["trials"], again["calls"]) == (16, 16)
+        assert again["cost_usd"] == pytest.approx(16 * ONE)
         sent = meter.sent
         world.run()
         assert meter.sent == sent
