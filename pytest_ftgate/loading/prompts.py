@@ -88,9 +88,11 @@ def _check_message(message: Json, place: Place, reading: Reading) -> None:
         add(place, "`role` is missing: system, user, assistant or tool")
     elif role not in ROLES:
         add(place.at("role"), say_not_among(list(ROLES), role))
-    content = message.get("content")
+    content, calls = message.get("content"), message.get("tool_calls")
+    if calls is not None and not isinstance(calls, list):
+        add(place.at("tool_calls"), say_wrong_type("a list of tool calls", calls))
     if content is None:
-        if not message.get("tool_calls"):
+        if not calls:
             add(place.at("content"), "`content` is missing: the text of the message")
     elif isinstance(content, list):
         for index, part in enumerate(content):
