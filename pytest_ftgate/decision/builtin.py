@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_ftgate.decision.role_rules import CollapseGate, NoRegressionGate, ParityGate
 from pytest_ftgate.decision.rules import (
     COMPLETE,
     AccuracyGate,
@@ -21,3 +22,6 @@ def register(registry: Registry[Gate]) -> None:
     registry.register("format_failures", FormatFailuresGate())
     registry.register("latency", LatencyGate())
     registry.register("cost", CostGate())
+    registry.register("no_regression", NoRegressionGate())
+    registry.register("parity", ParityGate())
+    registry.register("collapse", CollapseGate())

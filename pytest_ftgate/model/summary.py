@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pytest_ftgate.model.comparison import RolePair
 from pytest_ftgate.model.response import SchemaEnforced
 from pytest_ftgate.model.run import FollowUps, Looks
 from pytest_ftgate.model.trial import ArmStatus, Draw
@@ -249,13 +250,11 @@ class Finding:
 class Summary:
     """Everything known about an evalset after its records are in.
 
-    `selected` of `total` items were run; `partial` = a selection made on purpose.
-    `missing` = trials planned, needed and selected, without a record. `stop` = why a run ended early.
-    `tied_to_prompt` False = some recorded answers carry no request hash.
-    `judges`: grader → agreement of its votes. `cost_usd` is what this run paid,
-    `serving_cost_usd` what of it went to judges and embedders (None: they were asked nothing, or no price is
-    known).
-    `judged_cases` = cases with expected outputs (or graders that need none) judged under `as_is`.
+    `selected` of `total` items were run; `partial` = a selection made on purpose. `missing` = trials
+    planned, needed and selected, without a record. `stop` = why a run ended early. `tied_to_prompt` False =
+    some recorded answers carry no request hash. `judges`: grader → agreement of its votes. `cost_usd` is
+    what this run paid, `serving_cost_usd` what of it went to judges and embedders (None: not asked, or no
+    price known). `judged_cases` = cases with expected outputs, or whose graders need none, under `as_is`.
     """
 
     evalset: str
@@ -266,6 +265,7 @@ class Summary:
     arms: tuple[ArmSummary, ...]
     patterns: PatternSet = PatternSet()
     paired: tuple[Paired, ...] = ()
+    role_pairs: tuple[RolePair, ...] = ()
     findings: tuple[Finding, ...] = ()
     selected: int = 0
     total: int = 0

@@ -28,6 +28,7 @@ from pytest_ftgate.reports.pattern_text import (
     name_hint,
 )
 from pytest_ftgate.reports.plan_text import describe_plan
+from pytest_ftgate.reports.role_text import describe_roles
 from pytest_ftgate.reports.tables import rank_rates
 from pytest_ftgate.reports.terminal import TITLES, name_changes
 
@@ -123,7 +124,7 @@ def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     tied = "" if entry["tied_to_prompt"] else " Answers are not tied to this prompt."
     yield f"{size}. {escape_text(models)}{tied}".strip()
     yield _arms_table(entry["arms"])
-    if notes := list(describe_arms(entry)):
+    if notes := [*describe_arms(entry), *describe_roles(entry, with_tags=True)]:
         yield "\n".join(f"- {escape_text(line)}" for line in notes)
     yield _gates_table(entry["gates"])
     yield from _pattern_blocks(entry["patterns"])

@@ -75,6 +75,7 @@ def describe_evalset(plan: Plan, summary: Summary, judgement: Judgement) -> dict
         "patterns": [_describe_pattern(pattern) for pattern in summary.patterns.patterns],
         "confirmed_share": _describe_share(summary),
         "comparisons": [_describe_comparison(pair) for pair in summary.paired],
+        "roles": [asdict(pair) for pair in summary.role_pairs],
         "findings": [_describe_finding(finding) for finding in summary.findings],
         "confusion": {expected: dict(got) for expected, got in summary.confusion.items()},
         "fields": {name: describe_rate(rate, "passed") for name, rate in summary.fields.items()},

@@ -22,6 +22,7 @@ from pytest_ftgate.statistics.breakdowns import (
 from pytest_ftgate.statistics.judges import measure_judges
 from pytest_ftgate.statistics.paired import compare_tallies
 from pytest_ftgate.statistics.rates import adjust_level
+from pytest_ftgate.statistics.role_pairs import compare_roles
 from pytest_ftgate.statistics.sample_size import plan_cases
 from pytest_ftgate.statistics.spending import count_unpriced, measure_follow_ups, sum_serving, sum_spent
 from pytest_ftgate.statistics.tallies import Counts, count_records, find_format_cases, set_aside
@@ -55,6 +56,7 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
         multiplicity=plan.multiplicity,
         arms=arms,
         paired=tuple(_compare_arms(arms, alpha)),
+        role_pairs=tuple(compare_roles(evalset, arms, alpha)),
         selected=facts.selected,
         total=facts.total,
         partial=facts.partial,

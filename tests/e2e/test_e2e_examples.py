@@ -87,12 +87,24 @@ def test_banking77_before_tuning(world: World, replay: Any) -> None:
 
 
 def test_banking77_after_tuning(world: World, replay: Any) -> None:
-    status, _ = replay("banking77", "after.evalset.yaml", "tuned.responses.jsonl")
+    status, output = replay("banking77", "after.evalset.yaml", "tuned.responses.jsonl")
     assert status == 0
     tuned, base = arm(world, "as_is"), arm(world, "as_is", "base")
     # The source counts 214 and 158 of 250; answers that name several labels may be read differently.
     assert abs(tuned["accuracy"]["passed"] - 214) <= 2
     assert abs(base["accuracy"]["passed"] - 158) <= 2
+    # Gain and flips, counted again from the records.
+    right = {(r["case"], r["role"]): r["outcome"] == "passed" for r in world.records()}
+    cases = {case for case, _ in right}
+    gains = [right[case, "candidate"] - right[case, "base"] for case in cases]
+    (pair,) = world.entry()["roles"]
+    assert (pair["against"], pair["cases"]) == ("base", 250)
+    assert pair["difference"] == pytest.approx(sum(gains) / 250)
+    assert pair["lower"] > 0.10
+    assert len(pair["fixed"]) == gains.count(1)
+    assert len(pair["broken"]) == gains.count(-1)
+    assert {case for case in cases if right[case, "base"] > right[case, "candidate"]} == set(pair["broken"])
+    assert "candidate against base: +" in output
     invented = Counter(
         r["role"] for r in world.records() if (r["signature"] or "").startswith("label:out_of")
     )

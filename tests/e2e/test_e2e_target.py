@@ -36,7 +36,7 @@ def returns_junk(call):
     return object()
 
 def hangs(call):
-    threading.Event().wait(60)
+    threading.Event().wait(2)
 
 def pytest_ftgate_register_providers(functions):
     for function in (plain, waits, raises, speaks_json, leaves, returns_junk, hangs):

@@ -437,7 +437,7 @@ def test_the_address_is_part_of_a_stored_answers_identity(make_engine, tmp_path)
 
 def test_a_model_id_finds_its_provider():
     registry: Registry = Registry("provider")
-    register(registry)
+    register(registry, functions={}.__getitem__)
     mine = Scripted()
     registry.register("mycorp", mine)
     assert find_provider(registry, "mycorp/large") is mine
