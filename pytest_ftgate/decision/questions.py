@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from pytest_ftgate.decision.economics import build_tuning_plan, misses_target
+from pytest_ftgate.decision.economics import add_plan
 from pytest_ftgate.decision.excuses import settle_gates
 from pytest_ftgate.decision.flips import choose_step, describe_closest, find_flips
+from pytest_ftgate.decision.prices import build_economics
 from pytest_ftgate.decision.prompting import (
     tell_bar_met,
     tell_better_prompt,
@@ -74,7 +75,11 @@ def decide(
         evidence_default=evidence_default,
         baseline=baseline,
     )
-    return Judgement(verdict=verdict, gates=settle_gates(gates, verdict, situation, strict=strict))
+    return Judgement(
+        verdict=verdict,
+        gates=settle_gates(gates, verdict, situation, strict=strict),
+        economics=build_economics(situation, verdict),
+    )
 
 
 def find_verdict(situation: Situation) -> Verdict:
@@ -84,8 +89,4 @@ def find_verdict(situation: Situation) -> Verdict:
     tell = tell_inconclusive if place is None else TELL[steps[place].condition.name]
     flips = find_flips(steps)
     verdict = replace(tell(situation), steps=steps, flips=flips, closest_condition=describe_closest(flips))
-    if verdict.decision in ("bar_met", "improve_prompt") and misses_target(situation, verdict):
-        verdict = replace(verdict, also=("distill",))
-    if verdict.decision == "fine_tune_justified" or "distill" in verdict.also:
-        verdict = replace(verdict, plan=build_tuning_plan(situation, verdict))
-    return verdict
+    return add_plan(situation, verdict)

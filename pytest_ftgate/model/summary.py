@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_ftgate.model.comparison import RolePair
+from pytest_ftgate.model.rate import Rate as Rate
 from pytest_ftgate.model.response import SchemaEnforced
 from pytest_ftgate.model.run import FollowUps, Looks
+from pytest_ftgate.model.spending import CallSpending
 from pytest_ftgate.model.trial import ArmStatus, Draw
 
 
@@ -21,27 +23,6 @@ class CaseTally:
     passed: int
     call_failed: int = 0
     group: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """A rate with its two-sided 95 % display interval. `value` is None where nothing was judged.
-
-    `hits` is the numerator in trials (passes for accuracy, failures for a failure rate), `graded` the judged
-    trials, `cases` the judged cases. `errors` = unanswered or crashed, `planned` = wanted. `lower` and
-    `upper` are one-sided bounds at decision.alpha.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    lower: float | None
-    upper: float | None
-    hits: int
-    graded: int
-    cases: int
-    errors: int = 0
-    planned: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +50,7 @@ class ArmSummary:
     `lenient_test` counts `call:*` failures as passes. `identical_repeats` is None where no case has two,
     `repeats` the most answers of a case, `draw` which of several draws of an arm it is, `probe` why
     `schema_enforced` is so. `looks`: where it could stop early; bounds and p-values are then adjusted.
+    `cost_usd_per_1k_cases` weighs every case the same, like `spending`.
     """
 
     arm: str
@@ -101,6 +83,7 @@ class ArmSummary:
     tallies: tuple[CaseTally, ...] = ()
     looks: Looks | None = None
     follow_ups: FollowUps | None = None
+    spending: CallSpending | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from pytest_ftgate.model.evalset import Json
+from pytest_ftgate.model.economics import Economics, TuningPlan
 
 Decision: TypeAlias = Literal[
     "not_asked",
@@ -117,12 +117,16 @@ class Verdict:
     next_command: str | None = None
     steps: tuple[Step, ...] = ()
     flips: tuple[Flip, ...] = ()
-    plan: Mapping[str, Json] | None = None
+    plan: TuningPlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """Verdict and gates of one evalset. `findings` of the decision itself are in the summary."""
+    """Verdict and gates of one evalset. `findings` of the decision itself are in the summary.
+
+    `economics`: what the arms cost, where `economics:` is stated or the verdict has a plan.
+    """
 
     verdict: Verdict
     gates: tuple[GateResult, ...]
+    economics: Economics | None = None

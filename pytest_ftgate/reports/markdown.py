@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_ftgate.reports.arm_notes import describe_arms
 from pytest_ftgate.reports.confusion import build_matrix, list_confusions
-from pytest_ftgate.reports.hostile_text import show_text
 from pytest_ftgate.reports.judge_text import describe_judges, describe_spending
+from pytest_ftgate.reports.markdown_prices import list_plan_blocks, list_price_blocks
+from pytest_ftgate.reports.markdown_text import build_table, escape_code, escape_text, fence_text
 from pytest_ftgate.reports.numbers import (
     format_accuracy,
     format_count,
@@ -27,7 +27,6 @@ from pytest_ftgate.reports.pattern_text import (
     list_shown,
     name_hint,
 )
-from pytest_ftgate.reports.plan_text import describe_plan
 from pytest_ftgate.reports.role_text import describe_roles
 from pytest_ftgate.reports.tables import rank_rates
 from pytest_ftgate.reports.terminal import TITLES, name_changes
@@ -35,11 +34,8 @@ from pytest_ftgate.reports.terminal import TITLES, name_changes
 MAX_BYTES = 65_000
 """GitHub refuses comments of 65,536 characters or more."""
 
-_MAX_OUTPUT = 600
 _MAX_PATTERNS = 8
 _MAX_CONFUSIONS, _MAX_RATES, _MAX_NAME = 15, 20, 80
-_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$&])")
-_BREAK = "\u200b"
 _CUT_NOTE = "*The report was cut here to fit; the whole of it is in report.json.*"
 
 
@@ -59,50 +55,6 @@ def render_report(report: Mapping[str, Any], *, max_bytes: int = MAX_BYTES) -> s
             break
         kept.append(block)
     return "\n\n".join(kept) + "\n"
-
-
-def escape_text(text: str) -> str:
-    """Text that Markdown shows as it is: nothing in it is markup, a link, a mention or a command."""
-    text = _SPECIAL.sub(r"\\\1", show_text(text, unicode=True))
-    # An escaped bracket is safe in Markdown; the entity is safe in what treats Markdown as HTML, too.
-    text = (
-        text.replace("\\<", "&lt;")
-        .replace("@", f"@{_BREAK}")
-        .replace("://", f":{_BREAK}//")
-        .replace("www.", f"www{_BREAK}.")
-    )
-    return text.replace("::", f":{_BREAK}:")
-
-
-def escape_code(text: str, *, in_table: bool = False) -> str:
-    """A code span that its text cannot close."""
-    text = _break_commands(show_text(text, unicode=True))
-    fence = "`" * (_longest_run(text) + 1)
-    if in_table:
-        text = text.replace("|", "\\|")
-    pad = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
-    return f"{fence}{pad}{text}{pad}{fence}"
-
-
-def fence_text(text: str) -> str:
-    """A fenced block of one raw text, each of its lines made visible and kept from being a command."""
-    shown = text[:_MAX_OUTPUT]
-    rest = len(text) - len(shown)
-    lines = [_break_commands(show_text(line, unicode=True)) for line in shown.split("\n")]
-    if rest > 0:
-        lines.append(f"... ({rest:,} more characters)")
-    body = "\n".join(lines)
-    fence = "`" * max(3, _longest_run(body) + 1)
-    return f"{fence}text\n{body}\n{fence}"
-
-
-def _break_commands(text: str) -> str:
-    """Text in which a CI runner that prints the file finds no workflow command."""
-    return text.replace("::", f":{_BREAK}:").replace("##[", f"##{_BREAK}[")
-
-
-def _longest_run(text: str) -> int:
-    return max((len(run) for run in re.findall("`+", text)), default=0)
 
 
 def _blocks(report: Mapping[str, Any]) -> Iterator[str]:
@@ -135,11 +87,6 @@ def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     yield from _closing_blocks(entry)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _arms_table(arms: Sequence[Mapping[str, Any]]) -> str:
     head = ("arm", "question", "accuracy", "95 % interval", "format fails", r"\$/1k cases", "p95")
     rows = []
@@ -163,7 +110,7 @@ def _arms_table(arms: Sequence[Mapping[str, Any]]) -> str:
                 format_seconds(arm["latency_p95_s"]),
             ]
         )
-    return _table(head, rows)
+    return build_table(head, rows)
 
 
 def _gates_table(gates: Sequence[Mapping[str, Any]]) -> str:
@@ -171,7 +118,7 @@ def _gates_table(gates: Sequence[Mapping[str, Any]]) -> str:
         [escape_text(gate["name"]), escape_text(gate["arm"]), gate["outcome"], escape_text(gate["reason"])]
         for gate in gates
     ]
-    return _table(("gate", "arm", "outcome", "why"), rows)
+    return build_table(("gate", "arm", "outcome", "why"), rows)
 
 
 def _pattern_blocks(patterns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -236,7 +183,7 @@ def _confusion_table(confusion: Mapping[str, Mapping[str, int]]) -> str:
             for name, row in zip(names, matrix.rows, strict=False)
         ]
         legend = names[len(rows) :]
-        table = _table((r"expected \\ got", *matrix.columns), rows)
+        table = build_table((r"expected \\ got", *matrix.columns), rows)
         return f"{table}\n\n{'; '.join(legend)}" if legend else table
     pairs = list_confusions(confusion)
     if not pairs:
@@ -245,7 +192,7 @@ def _confusion_table(confusion: Mapping[str, Mapping[str, int]]) -> str:
         [escape_text(expected[:_MAX_NAME]), escape_text(got[:_MAX_NAME]), f"{count:,}"]
         for count, expected, got in pairs[:_MAX_CONFUSIONS]
     ]
-    return _note_rest(_table(("expected", "got", "trials"), rows), len(pairs) - len(rows))
+    return _note_rest(build_table(("expected", "got", "trials"), rows), len(pairs) - len(rows))
 
 
 def _rates_table(title: str, rates: Mapping[str, Mapping[str, Any]]) -> str:
@@ -256,7 +203,9 @@ def _rates_table(title: str, rates: Mapping[str, Mapping[str, Any]]) -> str:
         [escape_text(name[:_MAX_NAME]), format_accuracy(rate), format_interval(rate), f"{rate['graded']:,}"]
         for name, rate in ranked[:_MAX_RATES]
     ]
-    return _note_rest(_table((title, "passed", "95 % interval", "judged"), rows), len(ranked) - len(rows))
+    return _note_rest(
+        build_table((title, "passed", "95 % interval", "judged"), rows), len(ranked) - len(rows)
+    )
 
 
 def _note_rest(table: str, rest: int) -> str:
@@ -278,9 +227,8 @@ def _closing_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     odds = format_odds(verdict["p"])
     if odds:
         yield odds
-    if verdict["plan"]:
-        yield "### Plan"
-        yield "\n".join(f"- {escape_text(sentence)}" for sentence in describe_plan(verdict["plan"]))
+    yield from list_price_blocks(entry["economics"])
+    yield from list_plan_blocks(verdict["plan"])
     if verdict["changes"]:
         yield f"{name_changes(verdict)}: {escape_text('; '.join(verdict['changes']))}."
     if verdict["next_command"]:

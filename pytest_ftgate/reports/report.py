@@ -70,6 +70,7 @@ def describe_evalset(plan: Plan, summary: Summary, judgement: Judgement) -> dict
             "min_cases": decision.min_cases,
         },
         "verdict": _describe_verdict(judgement.verdict),
+        "economics": asdict(judgement.economics) if judgement.economics else None,
         "gates": [_describe_gate(gate) for gate in judgement.gates],
         "arms": [_describe_arm(arm) for arm in summary.arms],
         "patterns": [_describe_pattern(pattern) for pattern in summary.patterns.patterns],
@@ -125,7 +126,7 @@ def _describe_verdict(verdict: Verdict) -> dict[str, Json]:
         "next_command": verdict.next_command,
         "steps": describe_steps(verdict),
         "flips": describe_flips(verdict),
-        "plan": dict(verdict.plan) if verdict.plan is not None else None,
+        "plan": asdict(verdict.plan) if verdict.plan else None,
     }
 
 
@@ -164,6 +165,7 @@ def _describe_arm(arm: ArmSummary) -> dict[str, Json]:
         "icc": arm.icc,
         "looks": asdict(arm.looks) if arm.looks else None,
         "follow_ups": asdict(arm.follow_ups) if arm.follow_ups else None,
+        "spending": asdict(arm.spending) if arm.spending else None,
     }
 
 

@@ -42,9 +42,18 @@ def render_arms(arms: Sequence[Mapping[str, Any]], width: int) -> list[str]:
     if not rows:
         return []
     right = {"accuracy", "95 % interval", "format fails", "$/1k", "p95"}
-    # A column in which nothing was measured (a replay without cost) tells nothing.
+    return fit_table(rows, right, width, drop_order=_DROP_ORDER)
+
+
+def fit_table(
+    rows: Sequence[Mapping[str, str]], right: set[str], width: int, *, drop_order: Sequence[str] = ()
+) -> list[str]:
+    """A table of at most `width` columns: names in the first column are cut, then whole columns dropped.
+
+    `right`: columns aligned to the right. A column of nothing but '-' (not measured) is left out.
+    """
     columns = [name for name in rows[0] if any(row[name] != "-" for row in rows)]
-    for dropped in (None, *_DROP_ORDER):
+    for dropped in (None, *drop_order):
         columns = [column for column in columns if column != dropped]
         lines = _fit_names(rows, columns, right, width)
         if lines is not None:
@@ -67,17 +76,18 @@ def _arm_row(arm: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _fit_names(
-    rows: list[dict[str, str]], columns: list[str], right: set[str], width: int
+    rows: Sequence[Mapping[str, str]], columns: list[str], right: set[str], width: int
 ) -> list[str] | None:
     """The table with names cut as far as needed; None where not even that makes it fit."""
     lines = _table(rows, columns, right)
-    longest = max(len(row["arm"]) for row in rows)
+    name = columns[0]
+    longest = max(len(row[name]) for row in rows)
     excess = max(map(len, lines)) - width
     if excess <= 0:
         return lines
     if longest - excess < MIN_NAME:
         return None
-    return _table([{**row, "arm": cut_text(row["arm"], longest - excess)} for row in rows], columns, right)
+    return _table([{**row, name: cut_text(row[name], longest - excess)} for row in rows], columns, right)
 
 
 def _table(rows: Sequence[Mapping[str, str]], columns: Sequence[str], right: set[str]) -> list[str]:

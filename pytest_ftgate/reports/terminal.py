@@ -10,9 +10,9 @@ from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, show_t
 from pytest_ftgate.reports.judge_text import describe_judges, describe_spending
 from pytest_ftgate.reports.numbers import format_count, format_odds
 from pytest_ftgate.reports.pattern_text import render_patterns
-from pytest_ftgate.reports.plan_text import describe_plan
 from pytest_ftgate.reports.role_text import describe_roles
 from pytest_ftgate.reports.tables import name_arm, render_arms, render_confusion, render_rates, wrap_text
+from pytest_ftgate.reports.terminal_prices import render_plan, render_prices
 
 TITLES = {
     "not_asked": "NOT ASKED",
@@ -65,6 +65,9 @@ def _blocks(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) 
         yield render_rates("field", entry["fields"], room)
         yield [line for text in describe_judges(entry["judges"]) for line in wrap_text(text, room)]
     yield _render_findings(entry["findings"], room, verbosity)
+    yield wrap_text(said, room) if (said := _describe_odds_and_spending(entry)) else []
+    yield render_prices(entry["economics"], room)
+    yield render_plan(entry["verdict"]["plan"], room, verbosity)
     yield _render_close(entry, room)
 
 
@@ -148,15 +151,13 @@ def _render_findings(findings: Sequence[Mapping[str, Any]], room: int, verbosity
 
 def _render_close(entry: Mapping[str, Any], room: int) -> list[str]:
     verdict = entry["verdict"]
-    texts = [_describe_odds_and_spending(entry)]
-    if verdict["plan"]:
-        texts.extend(describe_plan(verdict["plan"]))
+    texts = []
     # What a faulty evalset needs stands beside each fault already.
     if verdict["changes"] and not any(finding["blocks"] for finding in entry["findings"]):
         texts.append(f"{name_changes(verdict)}: {'; '.join(verdict['changes'])}.")
     if verdict["next_command"]:
         texts.append(f"Next: {verdict['next_command']}")
-    return [line for text in texts if text for line in wrap_text(text, room)]
+    return [line for text in texts for line in wrap_text(text, room)]
 
 
 def name_changes(verdict: Mapping[str, Any]) -> str:

@@ -9,8 +9,10 @@ from math import floor
 from pytest_ftgate.model.evalset import CANDIDATE, DecisionSpec
 from pytest_ftgate.model.response import SchemaEnforced
 from pytest_ftgate.model.run import FollowUps, Looks, RunFacts
+from pytest_ftgate.model.spending import CallSpending
 from pytest_ftgate.model.summary import ArmSummary, BarTest, CaseTally, Rate
 from pytest_ftgate.model.trial import Plan, PlannedArm
+from pytest_ftgate.statistics.call_spending import sum_usd
 from pytest_ftgate.statistics.intervals import Groups, Sample, build_sample
 from pytest_ftgate.statistics.passk import estimate_by_case
 from pytest_ftgate.statistics.rates import (
@@ -42,7 +44,9 @@ class ArmFrame:
         return self.plan.evalset.decision
 
 
-def summarise_arm(frame: ArmFrame, arm: PlannedArm, role: str, counts: Counts) -> ArmSummary:
+def summarise_arm(
+    frame: ArmFrame, arm: PlannedArm, role: str, counts: Counts, spending: CallSpending | None
+) -> ArmSummary:
     """The numbers of an arm that was run."""
     dropped = frame.facts.dropped.get((arm.name, role), 0)
     looks = frame.facts.looks.get((arm.name, role))
@@ -50,9 +54,10 @@ def summarise_arm(frame: ArmFrame, arm: PlannedArm, role: str, counts: Counts) -
     planned = frame.planned.get((arm.name, role), 0) - dropped - (stopped.trials_left_out if stopped else 0)
     graded = counts.graded
     sample = build_sample(graded, frame.groups) if graded else None
-    spending, answered = counts.spending, sum(counts.answered.values())
-    cost_usd = spending.total_usd
-    latencies = sorted(spending.latencies_s)
+    taken = counts.spending.values()
+    is_metered = any(case.metered for case in taken)
+    latencies = sorted(seconds for case in taken for seconds in case.latencies_s)
+    usd = spending.usd if spending else None
     return ArmSummary(
         arm=arm.name,
         role=role,
@@ -70,10 +75,10 @@ def summarise_arm(frame: ArmFrame, arm: PlannedArm, role: str, counts: Counts) -
         unanswered=counts.unanswered,
         identical_repeats=counts.identical_repeats,
         repeats_dropped=dropped,
-        cost_usd=cost_usd,
-        cost_usd_per_1k_cases=1000 * cost_usd / answered if cost_usd is not None else None,
-        prompt_tokens=spending.prompt_tokens if spending.metered else None,
-        completion_tokens=spending.completion_tokens if spending.metered else None,
+        cost_usd=sum_usd(counts.spending),
+        cost_usd_per_1k_cases=None if usd is None else 1000 * usd,
+        prompt_tokens=sum(case.prompt_tokens for case in taken) if is_metered else None,
+        completion_tokens=sum(case.completion_tokens for case in taken) if is_metered else None,
         latency_p50_s=find_quantile(latencies, 0.5),
         latency_p95_s=find_quantile(latencies, 0.95),
         schema_enforced=arm.schema_enforced or _find_worst(counts.enforced),
@@ -84,6 +89,7 @@ def summarise_arm(frame: ArmFrame, arm: PlannedArm, role: str, counts: Counts) -
         tallies=_build_tallies(frame, counts),
         looks=looks,
         follow_ups=frame.follow_ups.get((arm.name, role)),
+        spending=spending,
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.run import RunFacts
+from pytest_ftgate.model.spending import CallSpending
 from pytest_ftgate.model.summary import ArmSummary, Paired, Summary
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.statistics.arms import ArmFrame, summarise_arm, summarise_idle_arm
@@ -19,6 +20,7 @@ from pytest_ftgate.statistics.breakdowns import (
     measure_fields,
     measure_tags,
 )
+from pytest_ftgate.statistics.call_spending import measure_spending
 from pytest_ftgate.statistics.judges import measure_judges
 from pytest_ftgate.statistics.paired import compare_tallies
 from pytest_ftgate.statistics.rates import adjust_level
@@ -97,7 +99,24 @@ def _summarise_arms(frame: ArmFrame, counts: dict[tuple[str, str], Counts]) -> I
             continue
         roles = [role for role in frame.plan.roles if (arm.name, role) in frame.planned]
         for role in roles or [CANDIDATE]:
-            yield summarise_arm(frame, arm, role, counts.get((arm.name, role)) or Counts())
+            own = counts.get((arm.name, role)) or Counts()
+            yield summarise_arm(frame, arm, role, own, _measure_spending(frame, arm.name, role, counts))
+
+
+def _measure_spending(
+    frame: ArmFrame, arm: str, role: str, counts: Mapping[tuple[str, str], Counts]
+) -> CallSpending | None:
+    """A limit on the latency of `as_is` holds for whatever arm would ship in its place."""
+    limits = [
+        float(limit)
+        for gate in frame.plan.evalset.gates
+        if gate.name == "latency" and gate.role == role and gate.arm in (AS_IS, arm)
+        for limit in gate.options.values()
+    ]
+    empty = Counts()
+    own, as_is = (counts.get((name, role), empty).spending for name in (arm, AS_IS))
+    candidate = None if role == CANDIDATE else counts.get((arm, CANDIDATE), empty).spending
+    return measure_spending(own, as_is, candidate, frame.groups, limits_s=limits, alpha=frame.decision.alpha)
 
 
 def _compare_arms(arms: Sequence[ArmSummary], alpha: float) -> Iterable[Paired]:

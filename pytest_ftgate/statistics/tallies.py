@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import fsum
 
 from pytest_ftgate.model.grade import FORMAT_GRADERS, is_format_failure
 from pytest_ftgate.model.record import Record
@@ -16,20 +15,33 @@ _Output = tuple[str | None, tuple[tuple[str, str], ...]]
 
 
 @dataclass(slots=True)
-class Spending:
-    """Tokens and money of one arm × role. `unpriced` answers had no known price."""
+class CaseSpending:
+    """Tokens, money and seconds of one case's answers.
 
-    costs_usd: list[float] = field(default_factory=list)
+    `unpriced` ones had no known price, `metered` ones said their usage.
+    """
+
+    answers: int = 0
     unpriced: int = 0
+    costs_usd: list[float] = field(default_factory=list)
     metered: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     latencies_s: list[float] = field(default_factory=list)
 
-    @property
-    def total_usd(self) -> float | None:
-        """What all answers cost; None where the price of one is not known."""
-        return fsum(self.costs_usd) if self.costs_usd and not self.unpriced else None
+    def add(self, record: Record) -> None:
+        """Count one answer."""
+        self.answers += 1
+        if record.cost_usd is not None:
+            self.costs_usd.append(record.cost_usd)
+        elif record.output is not None or record.tool_calls:
+            self.unpriced += 1
+        if record.usage is not None:
+            self.metered += 1
+            self.prompt_tokens += record.usage.prompt_tokens
+            self.completion_tokens += record.usage.completion_tokens
+        if record.latency_s is not None:
+            self.latencies_s.append(record.latency_s)
 
 
 @dataclass(slots=True)
@@ -44,7 +56,7 @@ class Counts:
     errors: int = 0
     unanswered: int = 0
     enforced: set[SchemaEnforced] = field(default_factory=set)
-    spending: Spending = field(default_factory=Spending)
+    spending: dict[str, CaseSpending] = field(default_factory=dict)
     first_output: dict[str, _Output] = field(default_factory=dict)
     repeated_cases: set[str] = field(default_factory=set)
     differing_cases: set[str] = field(default_factory=set)
@@ -71,7 +83,7 @@ class Counts:
         if not record.is_unanswered:
             self.answered[case] = self.answered.get(case, 0) + 1
             self._add_output(case, record)
-            self._add_spending(record)
+            self.spending.setdefault(case, CaseSpending()).add(record)
 
     def _add_failure(self, case: str, signature: str | None) -> None:
         if signature is None:
@@ -92,19 +104,6 @@ class Counts:
         self.repeated_cases.add(case)
         if first != output:
             self.differing_cases.add(case)
-
-    def _add_spending(self, record: Record) -> None:
-        spending = self.spending
-        if record.cost_usd is not None:
-            spending.costs_usd.append(record.cost_usd)
-        elif record.output is not None or record.tool_calls:
-            spending.unpriced += 1
-        if record.usage is not None:
-            spending.metered += 1
-            spending.prompt_tokens += record.usage.prompt_tokens
-            spending.completion_tokens += record.usage.completion_tokens
-        if record.latency_s is not None:
-            spending.latencies_s.append(record.latency_s)
 
 
 def set_aside(records: Sequence[Record], looks: Mapping[tuple[str, str], Looks]) -> Sequence[Record]:

@@ -17,6 +17,7 @@ from pytest_ftgate.model.evalset import (
     Knowledge,
     ModelSpec,
 )
+from pytest_ftgate.model.spending import CallSpending, LateShare, Moments
 from pytest_ftgate.model.summary import (
     ArmPattern,
     ArmSummary,
@@ -30,9 +31,18 @@ from pytest_ftgate.model.summary import (
     Summary,
 )
 from pytest_ftgate.registry import Registries
+from pytest_ftgate.statistics.beta import student_quantile
 
 BAR = 0.8
 QUESTION_2 = ("context", "retrieval")
+COVARIANCES = (
+    "usd_usd",
+    "usd_prompt",
+    "usd_completion",
+    "prompt_prompt",
+    "prompt_completion",
+    "completion_completion",
+)
 
 
 def build_registries() -> Registries:
@@ -128,7 +138,43 @@ def build_arm(
         repeats=5,
         icc=0.5,
     )
-    return replace(base, **changes)
+    arm = replace(base, **changes)
+    return arm if "spending" in changes else replace(arm, spending=build_spending(arm))
+
+
+def build_spending(arm: ArmSummary, *, error: float = 0.02, cases: int = 120) -> CallSpending:
+    """What 600 answers of `arm` came to a call; `error` relative; tokens of `as_is` are 100 and 10."""
+    usd = None if arm.cost_usd_per_1k_cases is None else arm.cost_usd_per_1k_cases / 1000
+    is_metered = arm.prompt_tokens is not None
+    t = student_quantile(cases - 1, 0.975) if cases > 1 else None
+    beside = None
+    if usd is not None and is_metered:
+        a, b, c = error * usd, error * 100, error * 10
+        products = (a * a, 0.5 * a * b, 0.4 * a * c, b * b, 0.3 * b * c, c * c)
+        beside = Moments(
+            cases=cases,
+            clusters=cases,
+            t=t,
+            usd=usd,
+            prompt_tokens=100,
+            completion_tokens=10,
+            **dict(zip(COVARIANCES, products if cases > 1 else [None] * 6, strict=True)),
+        )
+    return CallSpending(
+        cases=cases,
+        clusters=cases,
+        t=None if usd is None else t,
+        usd=usd,
+        usd_error=None if usd is None or cases < 2 else error * usd,
+        prompt_tokens=arm.prompt_tokens / 600 if is_metered else None,
+        completion_tokens=arm.completion_tokens / 600 if is_metered else None,
+        beside_as_is=beside,
+        late=(late_share(0.5, 0.9), late_share(2.0, 0.0)),
+    )
+
+
+def late_share(limit_s: float, share: float) -> LateShare:
+    return LateShare(limit_s=limit_s, share=build_rate(share))
 
 
 def idle_arm(name: str, status: str, reason: str = "") -> ArmSummary:

@@ -79,8 +79,13 @@ GOOD = [
     change(
         economics={
             "calls_per_month": 3,
-            "fine_tune": {"method": "lora", "params_b": 8, "setup_usd": [1, 2]},
-            "x": 1,
+            "volume": "forecast",
+            "budget_usd_per_month": 9,
+            "fine_tune": {"method": "lora", "params_b": 8, "setup_usd": [1, 2], "training_usd": 0},
+            "methods": {"full": {"setup_usd": 7, "vram_gb_per_billion": [8, 16]}, "lora": None},
+            "gpu": {"gb": 24, "usd_per_hour": [0.4, 0.5]},
+            "distill": {"examples_wanted": 500},
+            "rag": {"setup_usd": 0},
         }
     ),
     case(id="a.b_c-1", input=None, expected=None, context={"a": 1}, tags=["x"], vars={"y": 1}, group="g"),
@@ -122,6 +127,11 @@ BAD = [
     change(decision={"alpha": 0}), change(decision={"looks": 0}), change(decision={"seed": -1}), change(decision={"share": 0}),
     change(decision={"knowledge": "x"}), change(decision={"knowledge": {"change": "x"}}), change(decision={"waive": {"few_shot": ""}}),
     change(economics=[1]), change(economics={"calls_per_month": "x"}), change(economics={"fine_tune": {"method": "x"}}),
+    change(economics={"x": 1}), change(economics={"calls_per_month": -1}), change(economics={"volume": "hoped for"}),
+    change(economics={"fine_tune": {"setup_usd": -1}}), change(economics={"fine_tune": {"setup_usd": [1, 2, 3]}}),
+    change(economics={"fine_tune": {"serving_usd_per_m_tokens": {"input": 1}}}), change(economics={"gpu": {"gb": 0}}),
+    change(economics={"methods": {"dora": {}}}), change(economics={"rag": {"setup_usd": 1e13}}),
+    change(economics={"methods": {"lora": {"quality_of_full": 95}}}),
     case(), case(expected="x"), case(input=1, inptu=1), case(id="a b", input=1), case(id="", input=1), case(id=None, input=1),
     case(id=True, input=1), case(id="x" * 201, input=1), case(input=1, tags="x"), case(input=1, tags=[1]), case(input=1, tags=[" "]),
     case(input=1, vars=[1]), case(input=1, vars={"input": 1}), case(vars={}), case(messages=[]), case(messages="x"),

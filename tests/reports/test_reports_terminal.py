@@ -35,15 +35,56 @@ evals/tickets.evalset.yaml
 
   If this verdict were wrong, evidence this strong would turn up in at most 1 of
   100 runs. Spent $0.83 (2,950 calls).
-  Plan: LoRA on 8B, ~12-16 GB VRAM (1 GPU of 80 GB), $17-34 to train in about
-  4.6 h, $50-500 to set up.
-  Breaks even in 2.4-22 weeks at 300,000 calls a month.
-  Training examples: 0 at hand beside the 120 cases that judge, 50 or more
-  wanted.
-  Afterwards: run this evalset on the tuned model: as_is must be proven at 80 %;
-  run general-capability evalsets (mathematics, coding, knowledge) on the base
-  and the tuned model; keep every case of this evalset out of the training data.
-  Figures of the plan: a published page's figures of May 2026, not measurements.
+
+  What 300,000 calls a month cost
+  arm         tokens  + tokens  $/month  95 % interval  + $/month  $/1k correct
+  ----------  ------  --------  -------  -------------  ---------  ------------
+  as_is          110         -      123     118 .. 128          -          0.67
+  few_shot       110         0      291     279 .. 303       +168          1.43
+  structured     110         0      123     118 .. 128          0          0.62
+  context        510      +400      540     519 .. 561       +417          2.60
+
+  Plan: LoRA on 8B, 12-16 GB VRAM (1 GPU), $17-34 to train in 4.6 h, $50-500 to
+  set up.
+  Breaks even in 2.3-23 weeks at 300,000 calls a month: $123.00 a month today
+  (as_is), $0.66-16 tuned, serving included.
+  A year pays all of it back from 13,200-131,000 calls a month on.
+  The price a token is that of a server kept busy by others too: one GPU rented
+  round the clock for this alone costs $2,739-5,479 a month, as much as 6.4-14
+  million calls of today.
+  Latency, median and 95th percentile: 0.8s and 1.2s today (as_is); not known
+  for a tuned small model.
+  Training examples: 0 at hand, 50 or more wanted, 50 short. The 120 cases that
+  judge must stay out of training.
+  The tuned model may lose:
+  - quality at this task, against a full fine-tune (keeps 95-99 %) -> this
+    evalset on the tuned model: as_is must be proven at 80 %
+  - general capability: mathematics, coding, knowledge, following instructions
+    -> general-capability evalsets with the tuned model as candidate and the
+    untuned one as base, compared case by case; shown to have lost less than 5
+    points a suite (124-495 cases a suite)
+  Not known: latency of the tuned model: give the small model as models.base and
+  run it, or state economics.fine_tune.latency_p95_s.
+  The other figures of the plan are a published page's figures of May 2026, not
+  measurements.
+
+  method              VRAM  GPUs    train  hours   set-up  of full   weeks
+  --------------  --------  ----  -------  -----  -------  -------  ------
+  full fine-tune     64 GB     1  $75-150     20        -    100 %       -
+  LoRA *          12-16 GB     1   $17-34    4.6  $50-500  95-99 %  2.3-23
+  QLoRA           4-4.6 GB     1   $17-34    4.6  $50-500  90-97 %  2.3-23
+  * = planned. Weeks until the costs spent once are back, at the stated volume.
+  Memory, GPUs, training, set-up and what is kept of a full fine-tune are a
+  published page's figures, not measurements.
+
+  calls a month   today       tuned     weeks
+  -------------  ------  ----------  --------
+  30,000         $12.30  $0.066-1.7    23-228
+  150,000        $61.50   $0.33-8.2    4.6-46
+  300,000 *        $123    $0.66-16    2.3-23
+  600,000          $246     $1.3-33    1.1-11
+  3,000,000      $1,230    $6.6-165  0.23-2.3
+
   What would change this: an arm that reaches the bar: another prompt, more
   examples, the data in context; patterns that explain under 50 % of the
   failures.

@@ -144,7 +144,7 @@ def test_money_tokens_and_latency() -> None:
     summary = summarise(make_plan(TWO, (arm("as_is"),)), records, RunFacts(requests_sent=2))
     one = summary.arms[0]
     assert one.cost_usd == pytest.approx(0.004)
-    assert one.cost_usd_per_1k_cases == pytest.approx(4 / 3)
+    assert one.cost_usd_per_1k_cases == pytest.approx(1.25)  # the mean of case a (0.001) and case b (0.0015)
     assert (one.prompt_tokens, one.completion_tokens) == (200, 20)
     assert (one.latency_p50_s, one.latency_p95_s) == pytest.approx((2.0, 2.9))
     assert summary.cost_usd == pytest.approx(0.001)
