@@ -27,6 +27,7 @@ from pytest_ftgate.reports.pattern_text import (
     list_shown,
     name_hint,
 )
+from pytest_ftgate.reports.prompt_text import describe_prompt_blocks
 from pytest_ftgate.reports.role_text import describe_roles
 from pytest_ftgate.reports.tables import rank_rates
 from pytest_ftgate.reports.terminal import TITLES, name_changes
@@ -81,6 +82,7 @@ def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     yield _gates_table(entry["gates"])
     yield from _pattern_blocks(entry["patterns"])
     yield from _breakdown_blocks(entry)
+    yield from describe_prompt_blocks(entry)
     if entry["judges"]:
         yield "\n".join(f"- {escape_text(line)}" for line in describe_judges(entry["judges"]))
     yield from _finding_blocks(entry["findings"])

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from pytest_ftgate.reports.hostile_text import show_text
 
-_MAX_OUTPUT = 600
+MAX_RAW = 600
+"""Characters of a raw text that a block shows."""
+
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$&])")
 _BREAK = "\u200b"
 
@@ -35,16 +37,16 @@ def escape_code(text: str, *, in_table: bool = False) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
-def fence_text(text: str) -> str:
+def fence_text(text: str, language: str = "text", *, chars: int = MAX_RAW) -> str:
     """A fenced block of one raw text, each of its lines made visible and kept from being a command."""
-    shown = text[:_MAX_OUTPUT]
+    shown = text[:chars]
     rest = len(text) - len(shown)
     lines = [_break_commands(show_text(line, unicode=True)) for line in shown.split("\n")]
     if rest > 0:
         lines.append(f"... ({rest:,} more characters)")
     body = "\n".join(lines)
     fence = "`" * max(3, _longest_run(body) + 1)
-    return f"{fence}text\n{body}\n{fence}"
+    return f"{fence}{language}\n{body}\n{fence}"
 
 
 def _break_commands(text: str) -> str:

@@ -20,6 +20,7 @@ from pytest_ftgate.model.summary import (
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.model.verdict import GateResult, Judgement, Verdict
 from pytest_ftgate.reports.decision_entry import describe_flips, describe_steps
+from pytest_ftgate.reports.prompt_entry import describe_prompts
 
 FORMAT_VERSION = 1
 MAX_TEXT = 4_000
@@ -77,6 +78,7 @@ def describe_evalset(plan: Plan, summary: Summary, judgement: Judgement) -> dict
         "confirmed_share": _describe_share(summary),
         "comparisons": [_describe_comparison(pair) for pair in summary.paired],
         "roles": [asdict(pair) for pair in summary.role_pairs],
+        "prompts": describe_prompts(plan),
         "findings": [_describe_finding(finding) for finding in summary.findings],
         "confusion": {expected: dict(got) for expected, got in summary.confusion.items()},
         "fields": {name: describe_rate(rate, "passed") for name, rate in summary.fields.items()},

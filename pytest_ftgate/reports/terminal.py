@@ -10,6 +10,7 @@ from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, show_t
 from pytest_ftgate.reports.judge_text import describe_judges, describe_spending
 from pytest_ftgate.reports.numbers import format_count, format_odds
 from pytest_ftgate.reports.pattern_text import render_patterns
+from pytest_ftgate.reports.prompt_text import render_prompts
 from pytest_ftgate.reports.role_text import describe_roles
 from pytest_ftgate.reports.tables import name_arm, render_arms, render_confusion, render_rates, wrap_text
 from pytest_ftgate.reports.terminal_prices import render_plan, render_prices
@@ -39,8 +40,9 @@ def render_evalset(
 ) -> list[str]:
     """The lines of one evalset of a report, none wider than `width` columns (at least 40).
 
-    `verbosity` below 0: the sentence and the gates; 1 or more: more patterns, confusion, tags and
-    fields. `unicode`: show printable characters beyond ASCII in raw texts instead of their escapes.
+    `verbosity` below 0: the sentence and the gates; 1 or more: more patterns, confusion, tags, fields and
+    what the arms' own prompts change. `unicode`: show printable characters beyond ASCII in raw texts
+    instead of their escapes.
     """
     width = max(MIN_WIDTH, width)
     room = width - len(INDENT)
@@ -63,6 +65,7 @@ def _blocks(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) 
         yield render_confusion(entry["confusion"], room)
         yield render_rates("tag", entry["tags"], room)
         yield render_rates("field", entry["fields"], room)
+        yield render_prompts(entry, room)
         yield [line for text in describe_judges(entry["judges"]) for line in wrap_text(text, room)]
     yield _render_findings(entry["findings"], room, verbosity)
     yield wrap_text(said, room) if (said := _describe_odds_and_spending(entry)) else []
