@@ -11,6 +11,7 @@ from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedItem
 from pytest_ftgate.needs import ENOUGH_LATENCIES, LATENCY_S, NeedCounter
 from pytest_ftgate.planning.token_estimates import find_cap
+from pytest_ftgate.precheck import check_plan
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.statistics.decidable import find_decidable
 
@@ -33,6 +34,7 @@ def estimate_run(
         else None,
         decidability=_find_decidability(counter) if is_whole else None,
         notes=tuple(_list_notes(counter, needs, is_whole=is_whole)),
+        findings=check_plan(plan, registries) if is_whole else (),
     )
 
 
@@ -103,7 +105,5 @@ def _list_notes(counter: NeedCounter, needs: Sequence[Need], *, is_whole: bool) 
             f"{', '.join(counter.schedules)} may stop as soon as proven at the bar (low end); "
             "--ftgate-exhaustive asks all"
         )
-    if is_whole and len(evalset.cases) < evalset.decision.min_cases:
-        yield f"fewer than {evalset.decision.min_cases} cases: fine_tune_justified cannot be reached"
     if not is_whole:
         yield "a part of the evalset, or `decision: off`: no verdict"

@@ -14,20 +14,21 @@ from pytest_ftgate.decision.questions import decide
 from pytest_ftgate.decision.shards import leave_to_merge
 from pytest_ftgate.decision.situation import is_proven_at_bar as is_arm_proven
 from pytest_ftgate.errors import EvalsetError
-from pytest_ftgate.grading.faults import find_faults as find_grading_faults
 from pytest_ftgate.loading.evalset_file import load_evalset
 from pytest_ftgate.loading.lines import add_lines
 from pytest_ftgate.model.evalset import CANDIDATE, Evalset, Location
+from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import STOP_SIGNATURES
 from pytest_ftgate.model.run import Looks, RunFacts
 from pytest_ftgate.model.settings import Settings
-from pytest_ftgate.model.summary import Finding, Summary
+from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.model.verdict import Judgement
 from pytest_ftgate.patterns.find import find_patterns
-from pytest_ftgate.planning.faults import find_faults as find_planning_faults
+from pytest_ftgate.patterns.suspects import explain_suspects
 from pytest_ftgate.planning.plan import build_plan
+from pytest_ftgate.precheck import check_plan
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.statistics.breakdowns import explain_errors
 from pytest_ftgate.statistics.judges import explain_judges
@@ -84,11 +85,6 @@ def _plan(evalset: Evalset, settings: Settings, registries: Registries) -> Plan:
     return build_plan(evalset, settings, registries)
 
 
-def find_faults(plan: Plan, registries: Registries) -> tuple[Finding, ...]:
-    """What is wrong with the evalset itself, before any answer."""
-    return (*find_planning_faults(plan), *find_grading_faults(plan.evalset, plan.graders, registries))
-
-
 def summarise_run(
     plan: Plan, records: Sequence[Record], facts: RunFacts, findings: Sequence[Finding]
 ) -> Summary:
@@ -103,6 +99,7 @@ def summarise_run(
             *summary.findings,
             *explain_errors(records),
             *explain_judges(plan, summary.judges),
+            *explain_suspects(plan, records),
             *findings,
         ),
     )
@@ -116,15 +113,18 @@ def judge(
     settings: Settings,
     registries: Registries,
     override: Decide | None = None,
+    findings: Sequence[Finding] | None = None,
 ) -> tuple[Summary, Judgement]:
     """From records to the verdict and the gates.
 
-    `override` may decide in place of the built-in rules; None from it lets them decide. Of a shard nothing
-    is decided.
+    `override` may decide in place of the built-in rules; None from it lets them decide. `findings` are those
+    of `check_plan`, where it was asked before the run. Of a shard nothing is decided.
     """
     ordered = sort_records(plan, records)
     facts = replace(facts, stop=facts.stop or find_stop(ordered, facts.missing))
-    summary = summarise_run(plan, ordered, facts, find_faults(plan, registries))
+    if findings is None:
+        findings = check_plan(plan, registries)
+    summary = summarise_run(plan, ordered, facts, findings)
     if plan.shard is not None:
         return summary, leave_to_merge(plan.evalset, plan.shard)
     judgement = override(summary) if override else None

@@ -13,10 +13,11 @@ from pytest_ftgate.engine_setup import FollowUp
 from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.execution.engine import Engine
 from pytest_ftgate.model.evalset import CANDIDATE, Location
+from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.run import Looks, RunFacts
 from pytest_ftgate.model.settings import Settings
-from pytest_ftgate.model.summary import Finding, Summary
+from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.trial import Plan, PlannedItem, TrialKey
 from pytest_ftgate.model.verdict import Judgement
 from pytest_ftgate.origin import Origin
@@ -100,6 +101,7 @@ def rejudge(plan: Plan, stored: StoredEvalset, settings: Settings, registries: R
 def mark_hindsight(judged: Rejudged, origin: Origin) -> Rejudged:
     """Say first of all that the rules came after the answers; no error rate is claimed then."""
     warning = Finding(
+        rule="changed-afterwards",
         severity="warning",
         what=f"the evalset was changed after the answers of run {origin.run} were there: no error rate holds "
         "for a verdict by rules that may have been chosen by looking at them",
@@ -278,6 +280,7 @@ def _tell_left_out(origin: Origin) -> Iterable[Finding]:
         shown = ", ".join(list(names)[:_NAMES_SHOWN]) + (", ..." if len(names) > _NAMES_SHOWN else "")
         count = sum(names.values())
         yield Finding(
+            rule="left-out",
             severity="note",
             what=f"{count:,} stored records are of {what} that the evalset has no more: {shown}",
         )

@@ -12,10 +12,10 @@ from pytest_ftgate.decision.knowledge import CONTEXT
 from pytest_ftgate.decision.situation import SMALL_KNOWLEDGE_TOKENS, Situation
 from pytest_ftgate.decision.steps import build_steps
 from pytest_ftgate.model.evalset import CANDIDATE, Case, DecisionSpec, Evalset, Knowledge
+from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.summary import (
     ArmSummary,
     BarTest,
-    Finding,
     Paired,
     Pattern,
     PatternSet,
@@ -127,7 +127,7 @@ def _restore_summary(entry: Mapping[str, Any]) -> Summary:
                             "upper": pair["high"], "fixed": (), "broken": ()})
             for pair in entry["comparisons"]
         ),
-        findings=tuple(_build(Finding, finding) for finding in entry["findings"]),
+        findings=tuple(_build(Finding, {"rule": "", **finding}) for finding in entry["findings"]),
         selected=items["selected"],
         total=items["total"],
         partial=items["partial"],

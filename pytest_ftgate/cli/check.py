@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from pytest_ftgate.errors import EvalsetError, SettingsError
 from pytest_ftgate.execution import builtin as execution
 from pytest_ftgate.grading import builtin as grading
 from pytest_ftgate.model.settings import Settings
-from pytest_ftgate.pipeline import find_faults, load_plan
+from pytest_ftgate.pipeline import load_plan
 from pytest_ftgate.planning import builtin as planning
+from pytest_ftgate.precheck import check_plan
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.reports import builtin as reports
 
@@ -29,7 +30,7 @@ PARTS_NOTE = (
 
 
 def check_evalsets(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """One result per evalset: problems (not usable), faults, arms, counts. Raises SettingsError."""
+    """One result per evalset: problems (not usable), findings, arms, counts. Raises SettingsError."""
     files: list[Path] = []
     for path in paths:
         found = sorted(f for p in PATTERNS for f in path.rglob(p)) if path.is_dir() else [path]
@@ -58,7 +59,7 @@ def builtin_registries() -> Registries:
 
 
 def _check(path: Path, registries: Registries) -> dict[str, Any]:
-    result: dict[str, Any] = {"path": str(path), "problems": [], "faults": [], "arms": []}
+    result: dict[str, Any] = {"path": str(path), "problems": [], "findings": [], "arms": []}
     rootdir = str(find_rootdir(path))
     # A placeholder model: nothing is asked, and an evalset may leave its model to the command line.
     settings = Settings(rootdir=rootdir, directory=rootdir, replay=("check",))
@@ -69,12 +70,11 @@ def _check(path: Path, registries: Registries) -> dict[str, Any]:
         if any("unknown" in what for _, what in error.problems):
             result["problems"].append(f"note: {PARTS_NOTE}")
         return result
-    faults: Sequence[Any] = find_faults(plan, registries)
     return {
         **result,
         "path": plan.evalset.path,
         "cases": len(plan.evalset.cases),
         "trials": sum(len(item.trials) for item in plan.items),
         "arms": [{"arm": a.name, "status": a.status, "reason": a.reason} for a in plan.arms],
-        "faults": [asdict(fault) for fault in faults],
+        "findings": [asdict(finding) for finding in check_plan(plan, registries)],
     }

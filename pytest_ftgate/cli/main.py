@@ -26,6 +26,10 @@ from pytest_ftgate.cli.store import add_store_arguments, run_store
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.model.settings import Evidence
 from pytest_ftgate.reports.explanation import render_explanation
+from pytest_ftgate.reports.finding_text import render_finding
+
+CHECK_WIDTH = 100
+"""Columns of `check`'s findings."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -36,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="read evalsets and list every problem; calls no model")
+    check.add_argument("--strict", action="store_true", help="exit with 1 for warnings, too")
     check.add_argument("paths", nargs="+", type=Path, help="*.evalset.yaml files, or folders of them")
     explain = commands.add_parser("explain", help="how a finished run was decided, with all its evidence")
     explain.add_argument("run", nargs="?", default="latest", help="a run's id, `latest`, or a report.json")
@@ -171,7 +176,12 @@ def _check(options: argparse.Namespace) -> int:
     else:
         for result in results:
             print("\n".join(_check_lines(result)))
-    return 1 if any(result["problems"] or result["faults"] for result in results) else 0
+    graves = ("error", "warning") if options.strict else ("error",)
+    is_bad = any(
+        result["problems"] or any(finding["severity"] in graves for finding in result["findings"])
+        for result in results
+    )
+    return 1 if is_bad else 0
 
 
 def _check_lines(result: dict[str, Any]) -> list[str]:
@@ -179,9 +189,8 @@ def _check_lines(result: dict[str, Any]) -> list[str]:
         return [f"{result['path']}: not usable", *(f"  {p}" for p in result["problems"])]
     arms = ", ".join(f"{arm['arm']} ({arm['status']})" for arm in result["arms"])
     lines = [f"{result['path']}: {result['cases']} cases, {result['trials']} trials; arms: {arms}"]
-    for fault in result["faults"]:
-        cases = f" Cases: {', '.join(fault['cases'][:10])}." if fault["cases"] else ""
-        lines.append(f"  {fault['severity']}: {fault['what']}.{cases} {fault['remedy']}".rstrip())
+    for finding in result["findings"]:
+        lines += [f"  {line}" for line in render_finding(finding, CHECK_WIDTH - 2, cases=10)]
     return lines
 
 

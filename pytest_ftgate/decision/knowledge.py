@@ -13,10 +13,16 @@ MIN_CONTEXT_SHARE = 0.9
 _NOTHING: tuple[Json, ...] = (None, "", [], {})
 
 
-def count_contexts(evalset: Evalset, judged: Collection[str]) -> tuple[int, int]:
-    """(cases with context, cases) among the judged; among all where `judged` is empty."""
+def count_contexts(
+    evalset: Evalset, judged: Collection[str], unanswering: Collection[str] = ()
+) -> tuple[int, int]:
+    """(cases with context, cases) among the judged; among all where `judged` is empty.
+
+    The context of `unanswering` cases does not count: it is known not to contain their answer.
+    """
     cases = [case for case in evalset.cases if not judged or case.id in judged]
-    return sum(case.context not in _NOTHING for case in cases), len(cases)
+    given = sum(case.context not in _NOTHING and case.id not in unanswering for case in cases)
+    return given, len(cases)
 
 
 def has_context_prompt(evalset: Evalset) -> bool:

@@ -7,7 +7,7 @@ import shlex
 from pytest_ftgate.decision.completeness import describe_gaps, describe_selection
 from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import format_count, join_names, to_ascii
-from pytest_ftgate.model.summary import Finding
+from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.verdict import Verdict
 
 EXPLAIN = "pytest-ftgate explain latest"
@@ -76,8 +76,10 @@ def _describe_fault(fault: Finding) -> str:
 
 def tell_too_few(situation: Situation) -> Verdict:
     """Fewer judged cases with expected outputs than a diagnosis needs."""
-    judged, wanted = situation.summary.judged_cases, situation.evalset.decision.min_cases
-    cases = format_count(judged, "judged case")
+    judged, wanted = situation.judged_cases, situation.evalset.decision.min_cases
+    cases = format_count(
+        judged, "distinct judged case" if judged < situation.summary.judged_cases else "judged case"
+    )
     return situation.answer(
         "not_ready",
         f"Only {cases} with expected outputs, and no arm is proven at the bar: "

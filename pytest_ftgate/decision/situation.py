@@ -10,6 +10,7 @@ from pytest_ftgate.decision.draws import fold_draws
 from pytest_ftgate.decision.enforcement import STRUCTURED, covers_schema, has_proven_schema
 from pytest_ftgate.decision.knowledge import CONTEXT, MIN_CONTEXT_SHARE, count_contexts, has_context_prompt
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset, GraderSpec, base_arm
+from pytest_ftgate.model.finding import CONTEXT_WITHOUT_ANSWER, COPIED_CASES
 from pytest_ftgate.model.grade import FORMAT_GRADERS, kind_of
 from pytest_ftgate.model.summary import ArmSummary, Pattern, Summary
 from pytest_ftgate.model.verdict import Decision, Verdict
@@ -130,7 +131,22 @@ class Situation:
     @cached_property
     def _context_counts(self) -> tuple[int, int]:
         judged = {tally.case for tally in self.as_is.tallies} if self.as_is else set()
-        return count_contexts(self.evalset, judged)
+        return count_contexts(self.evalset, judged, self._unanswering)
+
+    @cached_property
+    def judged_cases(self) -> int:
+        """The judged cases with expected outputs; copies of others are not counted."""
+        copies = self._list_cases(COPIED_CASES)
+        tallies = self.as_is.tallies if self.as_is else ()
+        return self.summary.judged_cases - sum(tally.case in copies for tally in tallies)
+
+    def _list_cases(self, rule: str) -> frozenset[str]:
+        return frozenset(case for f in self.summary.findings if f.rule == rule for case in f.cases)
+
+    @cached_property
+    def _unanswering(self) -> frozenset[str]:
+        """The cases whose context is known not to contain their answer."""
+        return self._list_cases(CONTEXT_WITHOUT_ANSWER)
 
     @cached_property
     def context_gap(self) -> str | None:
@@ -138,7 +154,8 @@ class Situation:
         if CONTEXT not in self.missing_arms or not self._is_context_shown:
             return None
         given, cases = self._context_counts
-        return f"context is given for {given:,} of {cases:,} cases"
+        what = "context that contains the answer" if self._unanswering else "context"
+        return f"{what} is given for {given:,} of {cases:,} cases"
 
     @cached_property
     def unrun_arms(self) -> tuple[str, ...]:

@@ -128,7 +128,7 @@ def _ask_size(situation: Situation) -> Condition:
 
 
 def _ask_cases(situation: Situation) -> Condition:
-    judged, wanted = situation.summary.judged_cases, situation.evalset.decision.min_cases
+    judged, wanted = situation.judged_cases, situation.evalset.decision.min_cases
     enough = compare(
         "cases",
         "judged cases with expected outputs",

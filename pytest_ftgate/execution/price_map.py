@@ -1,8 +1,9 @@
-"""List prices of models: litellm's map, read as data. Nothing of litellm is imported."""
+"""What litellm's map says of models: prices, limits, names. Read as data; nothing of litellm is imported."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -16,6 +17,15 @@ _MAP = "litellm/model_prices_and_context_window_backup.json"
 """The map that litellm itself falls back to without a network, and the only one that a run uses."""
 
 _FREE_VENDOR = "local"
+
+_LATEST = re.compile(r"(?:^|[-_/:@.])latest$")
+_DATE = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8})$")
+_SHORT_DATE = re.compile(r"-\d{4}$")
+_SHORT_DATE_VENDORS = ("", "openai")
+"""Elsewhere four digits after an open model's name tell another model, not a snapshot of the same."""
+
+_NAMING_VENDORS = ("azure",)
+"""Where the user names deployments: their names say nothing of the model behind."""
 
 
 def find_price(model: str) -> Price | None:
@@ -46,6 +56,40 @@ def find_max_output(model: str) -> int | None:
     entry = _find_entry(model, vendor_of(model))
     longest = entry.get("max_output_tokens") if entry is not None else None
     return longest if isinstance(longest, int) and longest > 0 else None
+
+
+def find_window(model: str) -> int | None:
+    """The tokens that a prompt of the model may have at most; None where the map does not say."""
+    entry = _find_entry(model, vendor_of(model))
+    window = entry.get("max_input_tokens") if entry is not None else None
+    return window if isinstance(window, int) and window > 0 else None
+
+
+def is_floating(model: str) -> bool:
+    """Whether the vendor may put another model behind the id: `…-latest`, or a name with dated snapshots."""
+    if vendor_of(model) in (_FREE_VENDOR, *_NAMING_VENDORS):
+        return False
+    return bool(_LATEST.search(model)) or find_snapshot(model) is not None
+
+
+def find_snapshot(model: str) -> str | None:
+    """A dated snapshot of a model that the map lists under the same vendor, the newest of those with a full
+    date; None where none is.
+    """
+    vendor = vendor_of(model)
+    base = _LATEST.sub("", model)
+    bare = base.removeprefix(f"{vendor}/")
+    dates = (_DATE, _SHORT_DATE) if vendor in _SHORT_DATE_VENDORS else (_DATE,)
+    found = [
+        name[len(start) :]
+        for start in {base, bare}
+        for name, entry in _read_map().items()
+        if name.startswith(start) and isinstance(entry, Mapping)
+        if str(entry.get("litellm_provider", "")).startswith(vendor)
+        if any(date.fullmatch(name, len(start)) for date in dates)
+    ]
+    # A full date goes before one without its year.
+    return base + max(found, key=lambda date: (len(date), date)) if found else None
 
 
 def _find_entry(model: str, vendor: str) -> Mapping[str, Any] | None:

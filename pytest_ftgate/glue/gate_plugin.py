@@ -15,7 +15,7 @@ from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.glue.ledger import Ledger
 from pytest_ftgate.glue.output import RunOutput
 from pytest_ftgate.glue.payload import Payload, detach
-from pytest_ftgate.glue.preflight import check_run
+from pytest_ftgate.glue.preflight import check_run, show_findings
 from pytest_ftgate.glue.session import FtgateSession
 from pytest_ftgate.glue.xdist import XdistController
 from pytest_ftgate.model.record import Record
@@ -74,6 +74,7 @@ class GatePlugin:
         session.testscollected += sum(len(self.state.plans[p].evalset.gates) for p in self.state.selected)
         if self.state.selected and will_run(session):
             check_run(self.state, self.output)
+            show_findings(self.state, self.state.selected)
         try:
             result = yield
         except pytest.UsageError:
@@ -108,8 +109,9 @@ class GatePlugin:
     def check_distributed(self) -> None:
         """What `check_run` looks at, once it is known which evalsets the workers have."""
         if not self.state.config.option.collectonly:
-            self.selected()
+            selected = self.selected()
             check_run(self.state, self.output)
+            show_findings(self.state, selected)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -147,6 +149,7 @@ class GatePlugin:
             settings=self.state.settings,
             registries=self.state.registries,
             override=self.override,
+            findings=self.state.findings.get(plan.evalset.path),
         )
         judgement = fail_closed(judgement)
         self.tell("pytest_ftgate_verdict_reached", verdict=judgement.verdict, summary=summary)

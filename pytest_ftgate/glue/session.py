@@ -17,6 +17,7 @@ from pytest_ftgate.execution.recorded_provider import ResponseRecorder, merge_pa
 from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.model.codec import decode_record, dump_json, encode_record
 from pytest_ftgate.model.evalset import Location
+from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedItem, TrialKey
@@ -55,6 +56,7 @@ class FtgateSession:
         self.redactor = Redactor(os.environ)
         self.plans: dict[str, Plan] = {}
         self.selected: dict[str, list[PlannedItem]] = {}
+        self.findings: dict[str, tuple[Finding, ...]] = {}
         self._runner: Runner | None = None
         self._recorder: ResponseRecorder | None = None
 

@@ -14,9 +14,9 @@ from pytest_ftgate.grading.tool_match import OPTIONAL, read_wanted
 from pytest_ftgate.grading.transforms import list_transforms
 from pytest_ftgate.grading.written_dates import read_date, write_date
 from pytest_ftgate.model.evalset import TRANSFORMS, Case, Evalset, GraderSpec, Json
+from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.response import Response, ToolCall
-from pytest_ftgate.model.summary import Finding
 from pytest_ftgate.registry import Registries
 
 _BUDGETS = ("latency", "cost")
@@ -48,6 +48,23 @@ def find_faults(
     return (*findings, *(_describe_empty(names, ids) for names, ids in empty.items()))
 
 
+def list_unjudged(
+    evalset: Evalset, graders: Mapping[str, tuple[GraderSpec, ...]], registries: Registries
+) -> tuple[str, ...]:
+    """Cases that stay ungraded whatever is answered: a grader needs an expected value that they lack."""
+    return tuple(
+        case.id
+        for case in evalset.cases
+        if not case.has_expected
+        and any(
+            not spec.has_value
+            and spec.name in registries.graders
+            and registries.graders.get(spec.name).needs_expected
+            for spec in graders.get(case.id, ())
+        )
+    )
+
+
 def _describe_rejection(name: str, signature: str, transform: str, ids: Sequence[str]) -> Finding:
     remedy = f"mend `expected` of these cases, or what {name} asks for: no answer can pass both"
     if transform:
@@ -56,6 +73,7 @@ def _describe_rejection(name: str, signature: str, transform: str, ids: Sequence
             "take the transform away: only the answer is transformed, never what it is compared with"
         )
     return Finding(
+        rule="expected-rejected",
         severity="error",
         what=f"the expected output is rejected by its own grader {name} ({signature})",
         cases=tuple(ids),
@@ -66,6 +84,7 @@ def _describe_rejection(name: str, signature: str, transform: str, ids: Sequence
 
 def _describe_empty(names: str, ids: Sequence[str]) -> Finding:
     return Finding(
+        rule="empty-passes",
         severity="error",
         what=f"an empty answer passes all graders ({names})",
         cases=tuple(ids),

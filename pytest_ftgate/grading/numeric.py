@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal, DecimalException
 from typing import Any
 
@@ -220,7 +221,8 @@ class Numeric:
             return fail_grade(ctx, "value:no_number", f"no number in {show(ctx.parsed.text)}")
         if self._is_close(got, expected, ctx.spec.options):
             return pass_grade(ctx)
-        return fail_grade(ctx, "value:numeric", f"expected {expected}, got {str(got)[:40]}")
+        read = str(got)[:40]
+        return replace(fail_grade(ctx, "value:numeric", f"expected {expected}, got {read}"), predicted=read)
 
     def _is_close(self, got: Decimal, expected: Decimal, options: Any) -> bool:
         if got == expected:

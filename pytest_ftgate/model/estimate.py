@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pytest_ftgate.model.finding import Finding
+
 Range: TypeAlias = tuple[float, float]
 
 
@@ -53,7 +55,7 @@ class Estimate:
 
     `shortest`: the least it can take, where `as_is` is proven at the bar and other arms are not asked; None
     where every arm is asked in any case. `notes` are assumptions and warnings, `decidability` is None
-    where no verdict is asked for.
+    where no verdict is asked for. `findings` are what is wrong with the evalset.
     """
 
     path: str
@@ -61,6 +63,7 @@ class Estimate:
     shortest: Need | None = None
     decidability: Decidability | None = None
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def add_needs(needs: tuple[Need, ...], *, arm: str = "all") -> Need:

@@ -47,10 +47,10 @@ class Grade:
     """One grader's judgement of one response.
 
     `signature` is set for `failed`, and `infra:*` for an `error` that the model asked by the grader caused.
-    `secondary`: signatures of the lenient parse that the primary one pre-empts. `predicted` /
-    `expected_label`: for the confusion table. `fields`: JSON pointer → passed, for graders that compare
-    field by field. `score`: what a scored grader measured, in its own unit. `votes`: (for, against) of a
-    model-graded grader.
+    `secondary`: signatures of the lenient parse that the primary one pre-empts. `predicted`: the label or
+    number that the answer comes to; with `expected_label`, for the confusion table. `fields`: JSON pointer →
+    passed, for graders that compare field by field. `score`: what a scored grader measured, in its own unit.
+    `votes`: (for, against) of a model-graded grader.
     """
 
     grader: str

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_ftgate.model.comparison import RolePair
+from pytest_ftgate.model.finding import Finding as Finding
 from pytest_ftgate.model.rate import Rate as Rate
 from pytest_ftgate.model.response import SchemaEnforced
 from pytest_ftgate.model.run import FollowUps, Looks
@@ -216,17 +217,6 @@ class JudgeAgreement:
     high: float
     trials: int
     cases: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something a reader must know. `blocks`: the verdict cannot be trusted before it is mended."""
-
-    severity: Literal["error", "warning", "note"]
-    what: str
-    cases: tuple[str, ...] = ()
-    remedy: str = ""
-    blocks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,8 +57,8 @@ def _build_example(trial: Failing, name: str, case: Case | None) -> Example:
         role=CANDIDATE,
         repeat=trial.repeat,
         output=None if output is None else _cut(output, MAX_OUTPUT),
-        expected=_write(case.expected) if case is not None and case.has_expected else None,
-        input=_write(_read_input(case)) if case is not None else None,
+        expected=write_value(case.expected) if case is not None and case.has_expected else None,
+        input=write_value(_read_input(case)) if case is not None else None,
         reason=_cut(_find_reason(trial, name), MAX_TEXT),
     )
 
@@ -82,7 +82,7 @@ def _read_input(case: Case) -> Json:
     return case.messages[-1].get("content")
 
 
-def _write(value: Json) -> str | None:
+def write_value(value: Json) -> str | None:
     """The value as short text; None where it is null, or cannot be written as JSON."""
     if value is None or isinstance(value, str):
         return None if value is None else _cut(value, MAX_TEXT)

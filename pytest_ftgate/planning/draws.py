@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 
 from pytest_ftgate.model.evalset import ArmSpec
-from pytest_ftgate.model.summary import Finding
+from pytest_ftgate.model.finding import Finding
 
 MAX_DRAWS = 20
 
@@ -51,6 +51,7 @@ def find_overlaps(dealt: Iterable[tuple[ArmSpec, Sequence[Hand]]]) -> Iterable[F
         if len(set().union(*hands)) == shown:
             continue
         yield Finding(
+            rule="draws-overlap",
             severity="note",
             what=f"the {len(hands)} draws of arm {spec.base!r} share examples: its pool has "
             f"{len(spec.options['examples'])}",

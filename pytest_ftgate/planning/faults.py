@@ -2,90 +2,61 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from pytest_ftgate.model.evalset import ArmSpec, Case, Json
-from pytest_ftgate.model.summary import Finding
+from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.planning.draws import find_overlaps
+from pytest_ftgate.planning.duplicates import find_contradictions
 from pytest_ftgate.planning.few_shot import list_hands, read_pool
-from pytest_ftgate.planning.fingerprint import canonical_json
-from pytest_ftgate.planning.leakage import find_near_leaks
-from pytest_ftgate.planning.offers import find_missing_fields, find_missing_labels
-from pytest_ftgate.planning.texts import case_text, normalise
-
-_SHOWN = 10
+from pytest_ftgate.planning.field_offers import find_missing_fields
+from pytest_ftgate.planning.label_offers import find_missing_labels
+from pytest_ftgate.planning.leakage import find_near_leaks, find_quoted
+from pytest_ftgate.planning.listing import join_groups, shorten
+from pytest_ftgate.planning.near_duplicates import Specials
+from pytest_ftgate.planning.offers import Missing, list_templates
+from pytest_ftgate.planning.texts import case_text
 
 
 def find_faults(plan: Plan) -> tuple[Finding, ...]:
-    """Contradictory duplicates, shots that are nearly cases, labels and fields that no prompt offers."""
+    """Contradictory duplicates, shots that are nearly cases, cases that a prompt quotes, labels and fields
+    that no prompt offers.
+    """
     return (
-        *_find_contradictions(plan.evalset.cases),
-        *_find_near_leaks(plan),
+        *_report_contradictions(plan),
+        *_report_near_leaks(plan),
+        *_report_quoted(plan),
         *find_overlaps([(spec, list_hands(spec, plan.evalset)) for spec in _list_pools(plan)]),
         *_report_labels(find_missing_labels(plan)),
         *_report_fields(find_missing_fields(plan)),
     )
 
 
-def _find_contradictions(cases: Sequence[Case]) -> Iterable[Finding]:
+def _report_contradictions(plan: Plan) -> Iterable[Finding]:
     """The same question with different answers: an error where it is the same text.
 
-    Where only letter case or Unicode form differ, the difference may be meant: a warning.
+    Where only letter case, Unicode form or signs differ, the difference may be meant: a warning.
     """
-    exact = _group_contradictions(cases, _exact_form)
-    told = {case for group in exact for case in group}
+    exact, loose = find_contradictions(plan.evalset.cases)
     if exact:
         yield Finding(
+            rule="contradictory-cases",
             severity="error",
-            what=f"the same input has different expected outputs: {_show(exact)}",
+            what=f"the same input has different expected outputs: {join_groups(exact)}",
             cases=tuple(case for group in exact for case in group),
             remedy="decide which expected output is right, or give the context that tells the cases apart",
             blocks=True,
         )
-    folded = [g for g in _group_contradictions(cases, normalise) if not told.issuperset(g)]
-    if folded:
+    if loose:
         yield Finding(
+            rule="nearly-contradictory-cases",
             severity="warning",
-            what=f"inputs that differ in letter case or spelling of characters only have different "
-            f"expected outputs: {_show(folded)}",
-            cases=tuple(case for group in folded for case in group),
+            what="inputs that differ in letter case, spelling of characters or punctuation only have "
+            f"different expected outputs: {join_groups(loose)}",
+            cases=tuple(case for group in loose for case in group),
             remedy="check that the difference is meant",
         )
-
-
-def _exact_form(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _group_contradictions(cases: Sequence[Case], form: Callable[[str], str]) -> list[tuple[str, ...]]:
-    groups: dict[str, list[Case]] = defaultdict(list)
-    for case in cases:
-        if case.has_expected:
-            groups[_asked(case, form)].append(case)
-    return [
-        tuple(case.id for case in group)
-        for group in groups.values()
-        if len({_answer(case.expected) for case in group}) > 1
-    ]
-
-
-def _asked(case: Case, form: Callable[[str], str]) -> str:
-    question = case_text(case) if case.messages is None else _dump(list(case.messages))
-    rest = [case.context, dict(case.vars), list(case.tools or ())]
-    return form(question) + "\0" + (_dump(rest) if any(rest) else "")
-
-
-def _answer(expected: Json) -> str:
-    return normalise(expected if isinstance(expected, str) else _dump(expected))
-
-
-def _dump(value: Json) -> str:
-    try:
-        return canonical_json(value)
-    except ValueError:
-        return repr(type(value))
 
 
 def _list_pools(plan: Plan) -> Iterable[ArmSpec]:
@@ -95,26 +66,57 @@ def _list_pools(plan: Plan) -> Iterable[ArmSpec]:
     return {spec.base: spec for spec in reversed(specs)}.values()
 
 
-def _find_near_leaks(plan: Plan) -> Iterable[Finding]:
+def _report_near_leaks(plan: Plan) -> Iterable[Finding]:
     cases = plan.evalset.cases
+    texts = [case_text(case) for case in cases]
     for spec in _list_pools(plan):
         pool = [shot.text for shot in read_pool(spec, plan.evalset)]
-        leaks = find_near_leaks(pool, [case_text(case) for case in cases])
-        if leaks:
-            pairs = [f"example {shot + 1} and {cases[case].id}" for shot, case in leaks]
+        specials = Specials(texts)
+        pairs = [
+            (shot, cases[case])
+            for shot, case in find_near_leaks(pool, texts)
+            # One sentence filled with other names, and another answer: nothing is given away.
+            if not (
+                specials.is_other(pool[shot], texts[case])
+                and _answers_otherwise(spec.options["examples"][shot], cases[case])
+            )
+        ]
+        if pairs:
             yield Finding(
+                rule="shot-is-case",
                 severity="error",
-                what=f"arm {spec.base!r} has shots that are nearly cases: {_shorten(pairs)}",
-                cases=tuple(dict.fromkeys(cases[case].id for _, case in leaks)),
+                what=f"arm {spec.base!r} has shots that are nearly cases: "
+                + shorten([f"example {shot + 1} and {case.id}" for shot, case in pairs]),
+                cases=tuple(dict.fromkeys(case.id for _, case in pairs)),
                 remedy="take them out of the examples or out of the cases",
                 blocks=True,
             )
 
 
-def _report_labels(missing: dict[str, tuple[str, ...]]) -> Iterable[Finding]:
+def _answers_otherwise(example: Mapping[str, Json], case: Case) -> bool:
+    """Whether both say what is expected, and not the same."""
+    return "expected" in example and case.has_expected and example["expected"] != case.expected
+
+
+def _report_quoted(plan: Plan) -> Iterable[Finding]:
+    cases = plan.evalset.cases
+    quoted = [cases[place].id for place in find_quoted(list_templates(plan), [case_text(c) for c in cases])]
+    if quoted:
+        yield Finding(
+            rule="prompt-shows-case",
+            severity="error",
+            what=f"the text of a prompt contains the input of a case: {shorten(quoted)}",
+            cases=tuple(quoted),
+            remedy="take the example out of the prompt, or the case out of the cases",
+            blocks=True,
+        )
+
+
+def _report_labels(missing: Missing) -> Iterable[Finding]:
     if missing:
         names = [f"{label} ({len(cases)})" for label, cases in sorted(missing.items())]
         yield Finding(
+            rule="label-not-offered",
             severity="error",
             what=f"{len(missing)} expected label{'s' if len(missing) > 1 else ''} "
             f"that no prompt of any arm offers (with cases): {', '.join(names)}",
@@ -124,21 +126,15 @@ def _report_labels(missing: dict[str, tuple[str, ...]]) -> Iterable[Finding]:
         )
 
 
-def _report_fields(missing: dict[str, tuple[str, ...]]) -> Iterable[Finding]:
+def _report_fields(missing: Missing) -> Iterable[Finding]:
     if missing:
         yield Finding(
+            rule="field-not-offered",
             severity="error",
-            what=f"required fields that no prompt of any arm names: {', '.join(sorted(missing))}",
+            what="fields that an answer must have and no prompt of any arm names: "
+            + ", ".join(sorted(missing)),
             cases=tuple(dict.fromkeys(case for cases in missing.values() for case in cases)),
-            remedy="name the fields in the prompt, or do not require them in the schema",
+            remedy="name the fields in the prompt, or do not ask for them (`required` of the schema, "
+            "`expected`, `ignore` of json-fields)",
             blocks=True,
         )
-
-
-def _show(groups: Sequence[Sequence[str]]) -> str:
-    return _shorten([" / ".join(group) for group in groups])
-
-
-def _shorten(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -10,6 +10,9 @@ from pytest_ftgate.planning.texts import normalise, words
 SIMILAR = 0.8
 """Containment of word 8-grams, or Jaccard index of character 5-grams, from which two texts are one."""
 WORD_GRAM, CHAR_GRAM = 8, 5
+QUOTED_WORDS = 5
+"""A prompt that has an input of so many words in it shows that case; shorter ones may stand there anyway."""
+
 SHORT_WORDS = 24
 """Texts of fewer words are compared by characters as well: one changed word breaks eight 8-grams."""
 _FRAME_SHARE, _FRAME_CASES = 0.2, 5
@@ -25,6 +28,17 @@ def find_exact_leaks(shots: Sequence[str], cases: Sequence[str]) -> list[Leak]:
         places[normalise(text)].append(index)
     places.pop("", None)
     return [(shot, case) for shot, text in enumerate(shots) for case in places.get(normalise(text), ())]
+
+
+def find_quoted(prompts: Iterable[str], cases: Sequence[str]) -> list[int]:
+    """Cases whose text stands in a prompt as it is written: an example that became a case, or the reverse."""
+    said = [f" {' '.join(words(prompt))} " for prompt in prompts]
+    texts = [words(text) for text in cases]
+    return [
+        case
+        for case, text in enumerate(texts)
+        if len(text) >= QUOTED_WORDS and any(f" {' '.join(text)} " in prompt for prompt in said)
+    ]
 
 
 def find_near_leaks(shots: Sequence[str], cases: Sequence[str]) -> list[Leak]:

@@ -1,4 +1,4 @@
-"""Whether the prompts offer what the graders want: a label or field never named cannot be guessed."""
+"""What the prompts say to each case, and whether a name is said there."""
 
 from __future__ import annotations
 
@@ -6,74 +6,30 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from pytest_ftgate.model.evalset import CANDIDATE, Case, Json
+from pytest_ftgate.model.evalset import CANDIDATE, Case
 from pytest_ftgate.model.trial import Plan, Request
-from pytest_ftgate.planning.structured_forms import JSON_GRADERS
 from pytest_ftgate.planning.texts import case_text, content_text, json_text
 
 _JOINTS = re.compile(r"[_\- \t]+")
 _BREAKS = re.compile(r"\s*[^\w ][^\w]*")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_MAX_DEPTH = 20
-_USUAL_SHARE = 0.5
+_SIGN = re.compile(r"[^\w\s-]")
 _PART_CHARS = 12
+_SAMPLE = 50
 
 Missing = dict[str, tuple[str, ...]]
 """What is not offered → the cases that need it."""
 
 
-def find_missing_labels(plan: Plan) -> Missing:
-    """Expected labels of `label` graders that no planned arm names to the cases that need them.
-
-    Letter case, `_`, `-` and spaces do not matter. A case's own input offers nothing ("is my refund
-    lost?" does not name the label `refund`), unless inputs list the labels as a rule.
-    """
-    wanted = _group_by_label(plan)
-    if not wanted:
-        return {}
-    longer = {label: _find_longer(label, wanted) for label in wanted}
-    cases = {case.id: case for case in plan.evalset.cases}
-    offers = _Offers(plan, cases)
-    listed = _find_listed(wanted, cases, longer)
-    return {
-        label: case_ids
-        for label, case_ids in wanted.items()
-        if label not in listed
-        and not any(_names(text, label, longer[label]) for text in offers.texts_for(case_ids))
-    }
-
-
-def find_missing_fields(plan: Plan) -> Missing:
-    """Required fields of JSON graders' schemas that no planned arm names."""
-    wanted: dict[str, list[str]] = defaultdict(list)
-    fields_of: dict[int, frozenset[str]] = {}
-    for case in plan.evalset.cases:
-        for grader in plan.graders[case.id]:
-            schema = grader.options.get("schema")
-            if grader.name not in JSON_GRADERS or grader.negated or not isinstance(schema, Mapping):
-                continue
-            if id(schema) not in fields_of:
-                fields_of[id(schema)] = frozenset(_required_fields(schema))
-            for field in fields_of[id(schema)]:
-                wanted[field].append(case.id)
-    if not wanted:
-        return {}
-    offers = _Offers(plan, {case.id: case for case in plan.evalset.cases}, with_input=True)
-    return {
-        field: tuple(case_ids)
-        for field, case_ids in wanted.items()
-        if not any(_names(text, field, ()) for text in offers.texts_for(case_ids))
-    }
-
-
-class _Offers:
+class Offers:
     """What the planned arms say to each case, every distinct text once.
 
     Templates count as they are written too: taking a short input such as "no" out of a rendered
     prompt takes out more than the input.
     """
 
-    def __init__(self, plan: Plan, cases: Mapping[str, Case], *, with_input: bool = False) -> None:
+    def __init__(self, plan: Plan, *, with_input: bool = False) -> None:
+        cases = {case.id: case for case in plan.evalset.cases}
         self._numbers: dict[str, int] = {}
         self._of_case: dict[str, set[int]] = defaultdict(set)
         for item in plan.items:
@@ -82,82 +38,62 @@ class _Offers:
             for text in _request_texts(item.trials[0].request):
                 said = text if with_input else _without_input(text, cases[item.case])
                 self._of_case[item.case].add(self._numbers.setdefault(said, len(self._numbers)))
-        self._texts = [_Text(text) for text in self._numbers]
-        self._templates = [_Text(text) for text in _template_texts(plan)]
+        self._texts = [Text(text) for text in self._numbers]
+        self._templates = [Text(text) for text in list_templates(plan)]
 
-    def texts_for(self, case_ids: Iterable[str]) -> Iterator[_Text]:
+    def reach(self, case_ids: Iterable[str]) -> bool:
+        """Whether any of the cases is asked at all: a shard asks some only."""
+        return any(case_id in self._of_case for case_id in case_ids)
+
+    def texts_for(self, case_ids: Iterable[str]) -> Iterator[Text]:
         """The templates, and the texts said to any of the cases."""
-        numbers = set().union(*(self._of_case[case_id] for case_id in case_ids))
+        numbers = set().union(*(self._of_case[case_id] for case_id in case_ids if case_id in self._of_case))
         yield from self._templates
         yield from (self._texts[number] for number in sorted(numbers))
 
+    def sample(self) -> Iterator[Text]:
+        """The templates, and some of the texts said."""
+        yield from self._templates
+        yield from self._texts[:: max(1, len(self._texts) // _SAMPLE)]
 
-class _Text:
+
+class Text:
     """A text, and its words between single spaces."""
 
     __slots__ = ("raw", "spaced")
 
     def __init__(self, text: str) -> None:
-        self.raw, self.spaced = text.casefold(), _space(text)
+        self.raw, self.spaced = text.casefold(), space(text)
 
 
-def _group_by_label(plan: Plan) -> dict[str, tuple[str, ...]]:
-    wanted: dict[str, list[str]] = defaultdict(list)
-    for case in plan.evalset.cases:
-        for grader in plan.graders[case.id]:
-            label = grader.value if grader.has_value else case.expected
-            if grader.name == "label" and not grader.negated and isinstance(label, str) and label.strip():
-                wanted[label].append(case.id)
-    return {label: tuple(dict.fromkeys(case_ids)) for label, case_ids in wanted.items()}
+class Name:
+    """A label or field, to be found in texts. `others`: names of which the longer ones may contain it.
+
+    `has_plural`: `ids` names `id`, too.
+    """
+
+    __slots__ = ("folded", "forms", "has_signs", "longer", "spaced")
+
+    def __init__(self, name: str, others: Iterable[str] = (), *, has_plural: bool = False) -> None:
+        self.folded, self.spaced = name.casefold(), space(name)
+        self.forms = (self.spaced, *((f"{self.spaced[:-1]}s ",) if has_plural else ()))
+        # Signs (C++) and scripts without spaces are compared as they are written.
+        self.has_signs = not name.isascii() or bool(_SIGN.search(name)) or not self.spaced.strip()
+        self.longer = tuple(other for other in others if other != self.spaced and self.spaced in other)
+
+    def is_in(self, text: Text) -> bool:
+        """Whether the text names it, other than within a longer name (`card payment fee`)."""
+        said = text.spaced
+        if self.spaced.strip() and any(form in said for form in self.forms):
+            for other in self.longer:
+                said = said.replace(other, "  ")
+            if any(form in said for form in self.forms):
+                return True
+        return self.has_signs and self.folded in text.raw
 
 
-def _find_listed(
-    wanted: Mapping[str, tuple[str, ...]], cases: Mapping[str, Case], longer: Mapping[str, tuple[str, ...]]
-) -> set[str]:
-    """Labels that the inputs themselves offer: most inputs name them, or each of theirs lists several."""
-    labelled = {case_id for case_ids in wanted.values() for case_id in case_ids}
-    texts = {case_id: _Text(case_text(cases[case_id])) for case_id in labelled}
-    naming: dict[str, set[str]] = {
-        label: {case_id for case_id, text in texts.items() if _names(text, label, longer[label])}
-        for label in wanted
-    }
-    counts: dict[str, int] = defaultdict(int)
-    for case_ids in naming.values():
-        for case_id in case_ids:
-            counts[case_id] += 1
-    return {
-        label
-        for label, case_ids in wanted.items()
-        if (
-            len(naming[label]) >= max(2.0, _USUAL_SHARE * len(labelled))
-            and len(naming[label]) > len(case_ids)
-        )
-        or all(case_id in naming[label] and counts[case_id] > 1 for case_id in case_ids)
-    }
-
-
-def _find_longer(label: str, labels: Iterable[str]) -> tuple[str, ...]:
-    """Other labels that contain this one: naming `card payment fee` does not name `card payment`."""
-    own = _space(label)
-    return tuple(_space(other) for other in labels if own != _space(other) and own in _space(other))
-
-
-def _names(text: _Text, name: str, longer: Iterable[str]) -> bool:
-    spaced = _space(name)
-    if not spaced.strip():
-        return name.casefold() in text.raw
-    said = text.spaced
-    for other in longer:
-        said = said.replace(other, "  ")
-    if spaced in said:
-        return True
-    # Signs (C++) and scripts without spaces are compared as they are written.
-    has_signs = not name.isascii() or bool(re.search(r"[^\w\s-]", name))
-    return has_signs and name.casefold() in text.raw
-
-
-def _space(text: str) -> str:
-    """Words between single spaces; ` | ` where anything but a joint parts them.
+def space(text: str) -> str:
+    """The words of a text between single spaces; ` | ` where anything but a joint parts them.
 
     So the list "top_up_reverted, card_payment" does not name `reverted_card_payment`.
     """
@@ -184,7 +120,8 @@ def _input_texts(case: Case) -> Iterator[str]:
         )
 
 
-def _template_texts(plan: Plan) -> Iterator[str]:
+def list_templates(plan: Plan) -> Iterator[str]:
+    """The texts of all prompts of arms that run, as they are written."""
     running = {arm.name for arm in plan.arms if arm.status == "run"}
     prompts = [spec.prompt for spec in plan.evalset.arms if spec.name in running and spec.prompt]
     for prompt in (plan.evalset.prompt, *prompts):
@@ -194,18 +131,7 @@ def _template_texts(plan: Plan) -> Iterator[str]:
 def _request_texts(request: Request) -> Iterator[str]:
     for message in request.messages:
         yield content_text(message)
-    for part in (request.response_format, request.tools):
+    asked = (part for part in request.params.values() if isinstance(part, Mapping | list | tuple))
+    for part in (request.response_format, request.tools, *asked):
         if part:
             yield json_text(part)
-
-
-def _required_fields(schema: Json, depth: int = 0) -> Iterator[str]:
-    if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
-        return
-    required, properties = schema.get("required"), schema.get("properties")
-    if isinstance(required, list):
-        yield from (field for field in required if isinstance(field, str))
-    if isinstance(properties, Mapping):
-        for part in properties.values():
-            yield from _required_fields(part, depth + 1)
-    yield from _required_fields(schema.get("items"), depth + 1)

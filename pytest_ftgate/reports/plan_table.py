@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from pytest_ftgate.model.estimate import Decidability, Estimate, Need, Range, add_needs
+from pytest_ftgate.reports.finding_text import render_findings
 from pytest_ftgate.reports.hostile_text import cut_text, show_text
 from pytest_ftgate.reports.numbers import format_count, format_money, format_percent
 from pytest_ftgate.reports.tables import wrap_text
@@ -18,6 +20,7 @@ RULE = (
 _HEAD = ("arm", "trials", "calls", "tokens in", "tokens out", "price", "time")
 _MIN_NAME = 8
 _LEAST_USD = 0.001
+_SHOWN_FINDINGS = 10
 
 
 def render_plan(
@@ -63,7 +66,12 @@ def _render_estimate(estimate: Estimate, width: int) -> list[str]:
     if estimate.decidability is not None:
         texts.append(describe_decidability(estimate.decidability))
     texts += [f"note: {note}" for note in estimate.notes]
-    return [*lines, *(line for text in texts for line in wrap_text(text, width))]
+    grave = [asdict(finding) for finding in estimate.findings if finding.severity != "note"]
+    return [
+        *lines,
+        *(line for text in texts for line in wrap_text(text, width)),
+        *render_findings(grave, width, shown=_SHOWN_FINDINGS),
+    ]
 
 
 _STORED = "the response store answers them, or they read another trial's answer"

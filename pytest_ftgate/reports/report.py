@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from pytest_ftgate.model.evalset import Json
+from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.summary import (
     ArmPattern,
     ArmSummary,
     Example,
-    Finding,
     Paired,
     Pattern,
     Rate,
@@ -254,6 +254,7 @@ def _describe_comparison(pair: Paired) -> dict[str, Json]:
 
 def _describe_finding(finding: Finding) -> dict[str, Json]:
     return {
+        "rule": finding.rule,
         "severity": finding.severity,
         "what": _cut(finding.what),
         "cases": list(finding.cases),

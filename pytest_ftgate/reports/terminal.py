@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_ftgate.reports.arm_notes import describe_arms
+from pytest_ftgate.reports.finding_text import render_findings
 from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, show_text
 from pytest_ftgate.reports.judge_text import describe_judges, describe_spending
 from pytest_ftgate.reports.numbers import format_count, format_odds
@@ -67,7 +68,7 @@ def _blocks(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) 
         yield render_rates("field", entry["fields"], room)
         yield render_prompts(entry, room)
         yield [line for text in describe_judges(entry["judges"]) for line in wrap_text(text, room)]
-    yield _render_findings(entry["findings"], room, verbosity)
+    yield render_findings(entry["findings"], room, shown=_MORE_FINDINGS if verbosity >= 1 else _TOP_FINDINGS)
     yield wrap_text(said, room) if (said := _describe_odds_and_spending(entry)) else []
     yield render_prices(entry["economics"], room)
     yield render_plan(entry["verdict"]["plan"], room, verbosity)
@@ -133,22 +134,6 @@ def _describe_absent_arms(arms: Sequence[Mapping[str, Any]], room: int) -> list[
             f"{left_out}recurrence across repeats not assessed.",
             room,
         )
-    return lines
-
-
-def _render_findings(findings: Sequence[Mapping[str, Any]], room: int, verbosity: int) -> list[str]:
-    order = {"error": 0, "warning": 1, "note": 2}
-    ranked = sorted(findings, key=lambda f: (not f["blocks"], order.get(f["severity"], 3)))
-    limit = _MORE_FINDINGS if verbosity >= 1 else _TOP_FINDINGS
-    lines: list[str] = []
-    for finding in ranked[:limit]:
-        cases = [show_text(case) for case in finding["cases"][:5]]
-        more = f" and {len(finding['cases']) - 5:,} more" if len(finding["cases"]) > 5 else ""
-        where = f" ({', '.join(cases)}{more})" if cases else ""
-        remedy = f" -> {finding['remedy']}" if finding["remedy"] else ""
-        lines += wrap_text(f"{finding['severity']}: {finding['what'][:600]}{where}{remedy}", room, "  ")
-    if len(ranked) > limit:
-        lines.append(f"... and {format_count(len(ranked) - limit, 'more finding')}")
     return lines
 
 

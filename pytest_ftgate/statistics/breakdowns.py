@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset
+from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.record import Record
-from pytest_ftgate.model.summary import Finding, Rate
+from pytest_ftgate.model.summary import Rate
 from pytest_ftgate.statistics.intervals import Groups
 from pytest_ftgate.statistics.rates import measure_rate
 from pytest_ftgate.statistics.tallies import Counts
@@ -130,6 +131,7 @@ def explain_errors(records: Iterable[Record]) -> tuple[Finding, ...]:
     ranked = sorted(found.items(), key=lambda entry: (-len(entry[1]), entry[0]))
     return tuple(
         Finding(
+            rule="errors",
             severity="error",
             what=f"{signature}, {len(same):,} trial{'s' if len(same) != 1 else ''}: {same[0].error}",
             cases=tuple(dict.fromkeys(record.key.case for record in same)),

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import comb
 
 from pytest_ftgate.model.evalset import CANDIDATE, JUDGE, RECORDED_MODEL, GraderSpec
+from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.record import Record
-from pytest_ftgate.model.summary import Finding, JudgeAgreement
+from pytest_ftgate.model.summary import JudgeAgreement
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.statistics.intervals import Groups, build_sample
 from pytest_ftgate.statistics.rates import DISPLAY_ALPHA
@@ -35,6 +36,7 @@ def explain_judges(plan: Plan, judges: Mapping[str, JudgeAgreement]) -> tuple[Fi
     """Judges that contradict themselves, and a judge that is the model it judges."""
     found = [
         Finding(
+            rule="judge-disagrees",
             severity="warning",
             what=f"votes of judge {name} agree in {100 * judge.value:.1f} % of pairs only "
             f"({judge.trials:,} trials): its grades are noisy",
@@ -50,6 +52,7 @@ def explain_judges(plan: Plan, judges: Mapping[str, JudgeAgreement]) -> tuple[Fi
     if judges and judge_model == candidate != RECORDED_MODEL:
         found.append(
             Finding(
+                rule="judge-judges-itself",
                 severity="note",
                 what=f"the judge is the model it judges ({candidate}); models favour their own answers",
                 remedy="name another model for role judge: --ftgate-use-model judge=vendor/name",

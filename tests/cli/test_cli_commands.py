@@ -34,7 +34,10 @@ def test_check_finds_problems_and_faults(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "u.evalset.yaml").write_text(EVALSET.replace("graders:", "graderz:"))
     assert main(["check", str(tmp_path), "--json"]) == 1
     faulty, broken = json.loads(capsys.readouterr().out)
-    assert [sorted(fault["cases"]) for fault in faulty["faults"]] == [["a", "b"]]
+    errors = [finding for finding in faulty["findings"] if finding["severity"] == "error"]
+    assert [(finding["rule"], finding["cases"]) for finding in errors] == [
+        ("contradictory-cases", ["a", "b"])
+    ]
     assert any("graderz" in problem and "graders" in problem for problem in broken["problems"])
     assert main(["check", str(tmp_path)]) == 1
     assert "not usable" in capsys.readouterr().out

@@ -17,13 +17,13 @@ from pytest_ftgate.model.evalset import (
     Knowledge,
     ModelSpec,
 )
+from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.spending import CallSpending, LateShare, Moments
 from pytest_ftgate.model.summary import (
     ArmPattern,
     ArmSummary,
     BarTest,
     Example,
-    Finding,
     Paired,
     Pattern,
     PatternSet,
@@ -284,6 +284,7 @@ def worlds() -> Mapping[str, tuple[Evalset, Summary]]:
     """A world for each verdict; two for those with two ways to get there."""
     evalset = build_evalset()
     blocking = Finding(
+        rule="shot-is-case",
         severity="error",
         what="2 few-shot examples are also cases",
         cases=("tk-001", "tk-002"),

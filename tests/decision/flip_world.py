@@ -18,7 +18,8 @@ from decision_world import (
 from hypothesis import strategies as st
 
 from pytest_ftgate.model.evalset import Evalset, Knowledge
-from pytest_ftgate.model.summary import ArmSummary, BarTest, Finding, Paired, Pattern, PatternSet, Summary
+from pytest_ftgate.model.finding import Finding
+from pytest_ftgate.model.summary import ArmSummary, BarTest, Paired, Pattern, PatternSet, Summary
 from pytest_ftgate.statistics.beta import student_quantile
 from pytest_ftgate.statistics.intervals import Estimate
 from pytest_ftgate.statistics.rates import hold_against_bar
@@ -113,7 +114,7 @@ def make_worlds(draw: Any) -> World:
     )
     rare = st.sampled_from([0] * 9 + [3])
     faults = tuple(
-        Finding(severity="error", what=f"fault {place}", blocks=True, remedy="mend it")
+        Finding(rule="empty-passes", severity="error", what=f"fault {place}", blocks=True, remedy="mend it")
         for place in range(draw(rare))
     )
     return evalset, build_summary(

@@ -29,7 +29,8 @@ from hypothesis import strategies as st
 from pytest_ftgate.decision.questions import decide
 from pytest_ftgate.decision.situation import is_proven_at_bar
 from pytest_ftgate.model.evalset import Case, GateSpec, GraderSpec, Knowledge
-from pytest_ftgate.model.summary import CaseTally, Finding
+from pytest_ftgate.model.finding import Finding
+from pytest_ftgate.model.summary import CaseTally
 
 
 def judge(evalset, summary, *, strict=False, evidence=None):
@@ -51,7 +52,7 @@ def test_each_world_reaches_its_verdict(name):
 
 
 def test_earlier_conditions_win_over_later_ones():
-    blocking = Finding(severity="error", what="x", blocks=True)
+    blocking = Finding(rule="empty-passes", severity="error", what="x", blocks=True)
     good = build_summary(*all_arms(0.95, 0.95, 0.95, 0.95))
     assert verdict_of(replace(good, findings=(blocking,))).decision == "not_ready"
     assert verdict_of(replace(good, findings=(blocking,), missing=1)).decision == "incomplete"
@@ -61,7 +62,7 @@ def test_earlier_conditions_win_over_later_ones():
 
 
 def test_a_finding_that_does_not_block_changes_nothing():
-    warning = Finding(severity="error", what="labels are rare", blocks=False)
+    warning = Finding(rule="rare-labels", severity="error", what="labels are rare", blocks=False)
     assert verdict_of(replace(justified(), findings=(warning,))).decision == "fine_tune_justified"
 
 

@@ -27,7 +27,7 @@ def test_the_evalset_of_the_readme_loads(tmp_path: Path) -> None:
     (tmp_path / "tickets.evalset.yaml").write_text(yaml)
     (result,) = check_evalsets([tmp_path])
     assert result["problems"] == []
-    assert [fault for fault in result["faults"] if fault["severity"] == "error"] == []
+    assert [fault for fault in result["findings"] if fault["severity"] == "error"] == []
     arms = ("as_is", "few_shot", "rewritten", "structured", "repair", "context")
     assert {arm["arm"]: arm["status"] for arm in result["arms"]} == dict.fromkeys(arms, "run")
 

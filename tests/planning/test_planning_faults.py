@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import json
+import random
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from planning_builders import EXAMPLES, SCHEMA, make_arm, make_case, make_evalset, plan
 
-from pytest_ftgate.model.evalset import GraderSpec
+from pytest_ftgate.model.evalset import GraderSpec, ModelSpec
+from pytest_ftgate.model.settings import Shard
 from pytest_ftgate.planning.documents import CHUNK_WORDS, cut_text, strip_html
 from pytest_ftgate.planning.faults import find_faults
+from pytest_ftgate.planning.label_offers import find_missing_labels
 from pytest_ftgate.planning.leakage import find_exact_leaks, find_near_leaks
 from pytest_ftgate.planning.ranking import Ranking
 
@@ -241,6 +246,114 @@ def test_required_fields_that_no_prompt_names() -> None:
     assert findings(make_arm("structured"), prompt=prompt, graders=graders) == []
 
 
+def test_equals_expects_labels_where_a_prompt_lists_most_of_its_values() -> None:
+    prompt = ({"role": "user", "content": "One of: refund, top up, card payment. {{ input }}"},)
+    labels = ["refund", "top_up", "card_payment", "reverted_payment"]
+    cases = [make_case(f"c{place}", f"text {place}", labels[place % 4]) for place in range(8)]
+    (found,) = findings(prompt=prompt, cases=cases, graders=[GraderSpec(name="equals")])
+    assert (found.rule, found.blocks, found.cases) == ("label-not-offered", True, ("c3", "c7"))
+    assert "reverted_payment (2)" in found.what
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["12", "13", "14", "99"], ["refund", "charge", "lost", "other thing"], ["A long answer " * 9] * 4],
+)
+def test_equals_expects_other_things_where_no_prompt_lists_them(values: list[str]) -> None:
+    prompt = ({"role": "user", "content": "Say refund, 12, 13 or 14 for {{ input }}"},)
+    cases = [make_case(f"c{place}", f"text {place}", values[place % 4]) for place in range(8)]
+    assert findings(prompt=prompt, cases=cases, graders=[GraderSpec(name="equals")]) == []
+
+
+def read_banking() -> tuple[list[str], list[Any]]:
+    root = Path(__file__).resolve().parents[2] / "examples" / "banking77"
+    rows = [json.loads(line) for line in (root / "cases.jsonl").read_text().splitlines()]
+    labels = json.loads((root / "labels.json").read_text())
+    return labels, [make_case(row["id"], row["input"], row["expected"]) for row in rows]
+
+
+@pytest.mark.parametrize("grader", ["label", "equals"])
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_labels_of_banking77_a_prompt_leaves_out_are_named_exactly(grader: str, seed: int) -> None:
+    labels, cases = read_banking()
+    drawn = random.Random(seed)
+    left_out = set(drawn.sample(labels, 16))
+    listed = drawn.choice(["\n", ", ", " | ", '", "']).join(
+        label for label in labels if label not in left_out
+    )
+    prompt = ({"role": "user", "content": f"Choose one:\n{listed}\n\nMessage: {{{{ input }}}}"},)
+    made = plan(make_evalset(prompt=prompt, cases=cases, graders=[GraderSpec(name=grader)]))
+    wanted = {label: tuple(case.id for case in cases if case.expected == label) for label in left_out}
+    assert find_missing_labels(made) == {label: ids for label, ids in wanted.items() if ids}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "missing"),
+    [
+        ("Give total and line items as JSON: {{ input }}", "sku"),
+        ("Give total, lineItems with their skus: {{ input }}", ""),
+        ("As JSON: {{ input }}", "lineItems, sku, total"),
+    ],
+)
+def test_fields_that_json_fields_compares_in_most_cases_must_be_named(prompt: str, missing: str) -> None:
+    cases = [
+        make_case("a", "x", {"total": 1, "lineItems": [{"sku": "a"}], "rare": 2}),
+        make_case("b", "y", {"total": 2, "lineItems": [{"sku": "b"}]}),
+        make_case("c", "z", {"total": 3, "lineItems": []}),
+    ]
+    said = ({"role": "user", "content": prompt},)
+    found = findings(prompt=said, cases=cases, graders=[GraderSpec(name="json-fields")])
+    assert [finding.what.rpartition(": ")[2] for finding in found] == ([missing] if missing else [])
+    ignoring = GraderSpec(name="json-fields", options={"ignore": ["total", "lineItems"]})
+    assert findings(prompt=said, cases=cases, graders=[ignoring]) == []
+
+
+def test_a_schema_in_the_models_params_names_its_fields() -> None:
+    model = ModelSpec(model="vendor/m", params={"response_format": {"json_schema": {"schema": SCHEMA}}})
+    graders = [GraderSpec(name="is-json", options={"schema": SCHEMA})]
+    prompt = ({"role": "user", "content": "{{ input }}"},)
+    assert findings(prompt=prompt, graders=graders, models={"candidate": model}) == []
+
+
+def test_a_prompt_that_has_a_case_written_into_it_blocks() -> None:
+    prompt = (
+        {
+            "role": "system",
+            "content": "Refund or charge. Example: 'Where is my money, please tell me!' -> refund",
+        },
+        {"role": "user", "content": "{{ input }}"},
+    )
+    cases = [make_case("a", "where is my money please tell me"), make_case("b", "refund", "charge")]
+    (found,) = findings(prompt=prompt, cases=cases)
+    assert (found.rule, found.blocks, found.cases) == ("prompt-shows-case", True, ("a",))
+
+
+def test_a_shot_like_cases_in_its_frame_only_gives_no_answer_away() -> None:
+    names = ["Marsh", "Frost", "Berg", "Novak", "Silva", "Kent", "Reyes", "Finch"]
+    ask = "What is the registered business address of {}?"
+    cases = [make_case(f"c{place}", ask.format(name), f"{place} Road") for place, name in enumerate(names)]
+    shots = [{"input": ask.format("Lindt"), "expected": "9 Street"}]
+    assert (
+        findings(make_arm("few_shot", examples=shots), cases=cases, graders=[GraderSpec(name="equals")]) == []
+    )
+    given = [{"input": ask.format("Marsh now"), "expected": "9 Street"}]
+    (found,) = findings(
+        make_arm("few_shot", examples=given), cases=cases, graders=[GraderSpec(name="equals")]
+    )
+    assert (found.rule, found.cases) == ("shot-is-case", ("c0",))
+
+
+def test_a_shard_says_nothing_of_labels_whose_cases_it_does_not_ask() -> None:
+    shots = [{"input": f"q{place}", "expected": label} for place, label in enumerate(["lost", "refund"])]
+    evalset = make_evalset(
+        make_arm("few_shot", examples=shots),
+        cases=[make_case(f"c{place}", f"x {place}", ["lost", "refund"][place % 2]) for place in range(6)],
+        prompt=({"role": "user", "content": "{{ input }}"},),
+    )
+    for index in (1, 2, 3):
+        assert find_missing_labels(plan(evalset, shard=Shard(index=index, count=3))) == {}
+
+
 @given(st.lists(st.text(alphabet="ab \n.", max_size=30), max_size=20).map("\n\n".join))
 def test_chunks_lose_no_word(text: str) -> None:
     assert set(" ".join(cut_text(text)).split()) == set(text.split())
@@ -264,6 +377,7 @@ def test_html_becomes_its_visible_text() -> None:
     assert strip_html("<div <p>" * 1000 + "<script>never closed") is not None
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=20), max_size=8), st.text(max_size=20), st.integers(1, 10))
 def test_ranking_gives_distinct_places_and_is_repeatable(texts: list[str], query: str, count: int) -> None:
     found = Ranking(texts).find_nearest(query, count)

@@ -11,7 +11,8 @@ from decision_world import build_evalset, build_pattern, build_registries, justi
 
 from pytest_ftgate.decision.questions import decide
 from pytest_ftgate.model.evalset import Evalset
-from pytest_ftgate.model.summary import Example, Finding, Summary
+from pytest_ftgate.model.finding import Finding
+from pytest_ftgate.model.summary import Example, Summary
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.reports.report import build_report
 
@@ -62,7 +63,7 @@ def hostile_report() -> dict[str, Any]:
         base,
         arms=(*arms, idle),
         patterns=pattern_set(*patterns, share=0.9),
-        findings=(Finding(severity="warning", what=HOSTILE, cases=(HOSTILE,), remedy=HOSTILE),),
+        findings=(Finding(rule="x", severity="warning", what=HOSTILE, cases=(HOSTILE,), remedy=HOSTILE),),
         confusion={HOSTILE: {HOSTILE + "2": 3}},
         tags={HOSTILE: arms[0].accuracy},
         fields={HOSTILE: arms[0].accuracy},

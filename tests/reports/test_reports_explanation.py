@@ -8,7 +8,7 @@ import pytest
 from decision_world import build_evalset, build_pattern, justified, pattern_set, worlds
 from report_world import hostile_report, planned_report, report_of, world_report
 
-from pytest_ftgate.model.summary import Finding
+from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.reports.explanation import render_explanation
 from pytest_ftgate.reports.hostile_text import measure_width
 
@@ -134,7 +134,8 @@ def test_the_section_does_not_send_a_reader_to_itself():
 
 
 def test_hostile_faults_and_signatures_are_escaped_in_the_tree():
-    fault = Finding(severity="error", what="\x1b[2J\n::set-output name=x::y", blocks=True, remedy="\x1b[0m")
+    evil = "\x1b[2J\n::set-output name=x::y"
+    fault = Finding(rule="x", severity="error", what=evil, blocks=True, remedy="\x1b[0m")
     faulty = report_of(build_evalset(), replace(justified(), findings=(fault,)))
     assert "\\x1b[2J" in text_of(faulty)
     pattern = build_pattern("label:\u202eevil→\x07" + "x" * 500)
