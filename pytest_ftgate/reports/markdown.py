@@ -229,7 +229,7 @@ def _closing_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     odds = format_odds(verdict["p"])
     if odds:
         yield odds
-    yield from list_price_blocks(entry["economics"])
+    yield from list_price_blocks(entry.get("economics"))
     yield from list_plan_blocks(verdict["plan"])
     if verdict["changes"]:
         yield f"{name_changes(verdict)}: {escape_text('; '.join(verdict['changes']))}."

@@ -70,7 +70,7 @@ def _blocks(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) 
         yield [line for text in describe_judges(entry["judges"]) for line in wrap_text(text, room)]
     yield render_findings(entry["findings"], room, shown=_MORE_FINDINGS if verbosity >= 1 else _TOP_FINDINGS)
     yield wrap_text(said, room) if (said := _describe_odds_and_spending(entry)) else []
-    yield render_prices(entry["economics"], room)
+    yield render_prices(entry.get("economics"), room)
     yield render_plan(entry["verdict"]["plan"], room, verbosity)
     yield _render_close(entry, room)
 
