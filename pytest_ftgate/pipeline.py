@@ -114,17 +114,19 @@ def judge(
     registries: Registries,
     override: Decide | None = None,
     findings: Sequence[Finding] | None = None,
+    notes: Sequence[Finding] = (),
 ) -> tuple[Summary, Judgement]:
     """From records to the verdict and the gates.
 
     `override` may decide in place of the built-in rules; None from it lets them decide. `findings` are those
-    of `check_plan`, where it was asked before the run. Of a shard nothing is decided.
+    of `check_plan`, where it was asked before the run; `notes` those of what is known beside the records. Of
+    a shard nothing is decided.
     """
     ordered = sort_records(plan, records)
     facts = replace(facts, stop=facts.stop or find_stop(ordered, facts.missing))
     if findings is None:
         findings = check_plan(plan, registries)
-    summary = summarise_run(plan, ordered, facts, findings)
+    summary = summarise_run(plan, ordered, facts, (*findings, *notes))
     if plan.shard is not None:
         return summary, leave_to_merge(plan.evalset, plan.shard)
     judgement = override(summary) if override else None

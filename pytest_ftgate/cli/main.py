@@ -18,6 +18,7 @@ from pytest_ftgate import __version__
 from pytest_ftgate.cli.calibrate import CalibrateOptions, calibrate_judge, parse_param, show_calibration
 from pytest_ftgate.cli.check import check_evalsets
 from pytest_ftgate.cli.explain import explain_run
+from pytest_ftgate.cli.history import add_history_arguments, run_history
 from pytest_ftgate.cli.judge import JudgeOptions, judge_run
 from pytest_ftgate.cli.judged_run import parse_report, show_run
 from pytest_ftgate.cli.labelled_file import Keys
@@ -59,7 +60,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_merge_arguments(merge)
     store = commands.add_parser("store", help="what the response store holds; `store prune` empties it")
     add_store_arguments(store)
-    for command in (check, explain, judge, calibrate, merge, store):
+    history = commands.add_parser("history", help="metrics from run to run, what changed, and drift")
+    add_history_arguments(history)
+    for command in (check, explain, judge, calibrate, merge, store, history):
         command.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
 
@@ -278,6 +281,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "calibrate": _calibrate,
     "merge": _merge,
     "store": run_store,
+    "history": run_history,
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_ftgate.errors import FtgateError, StorageError
 from pytest_ftgate.glue.display import GateLine, gate_reports, problem_reports
+from pytest_ftgate.glue.history import HistoryKeeper
 from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.glue.ledger import Ledger
 from pytest_ftgate.glue.output import RunOutput
@@ -32,6 +33,7 @@ class GatePlugin:
     def __init__(self, state: FtgateSession, xdist: XdistController | None) -> None:
         self.state, self.xdist = state, xdist
         self.output = RunOutput(state)
+        self.history = HistoryKeeper(state)
         self.on_booked: Callable[[Payload], None] = lambda _payload: None
         self.spill = TextSpill(lambda: self.output.folder.path)
         self.ledger = Ledger(self.slim)
@@ -99,7 +101,9 @@ class GatePlugin:
         if self.entries:
             for plan, _, judgement in self.entries:
                 show_gates(session, plan, judgement.gates)
-            self.output.write(self.entries, {p.evalset.name: self.records(p) for p, _, _ in self.entries})
+            records = {p.evalset.name: self.records(p) for p, _, _ in self.entries}
+            header = self.output.write(self.entries, records)
+            self.history.enter(header, self.entries, records)
         for name in sorted(self.ledger.evalsets() - {plan.evalset.name for plan, _, _ in self.entries}):
             self.state.add_problem(f"items of evalset {name} came back, but it was not decided: never green")
         for problem in self.state.problems:
@@ -142,14 +146,16 @@ class GatePlugin:
         self, plan: Plan, items: Sequence[PlannedItem], stop: str | None
     ) -> tuple[Plan, Summary, Judgement]:
         """Summary, verdict and gates of one evalset; tells the observers."""
+        records = self.records(plan)
         summary, judgement = judge(
             plan,
-            self.records(plan),
+            records,
             self.ledger.facts(plan, items, stop),
             settings=self.state.settings,
             registries=self.state.registries,
             override=self.override,
             findings=self.state.findings.get(plan.evalset.path),
+            notes=self.history.note_prompts(plan, records),
         )
         judgement = fail_closed(judgement)
         self.tell("pytest_ftgate_verdict_reached", verdict=judgement.verdict, summary=summary)

@@ -123,6 +123,8 @@ OPTIONS = (
            help="ask again even where the response store has the answer"),
     Option(name="report", metavar="KIND=PATH", parse=_report, shape="many",
            help="write a report: json, markdown, records or a registered kind"),
+    Option(name="history", metavar="FILE",
+           help="file of pytest-ftgate history (default history.sqlite in the folder of runs), or off"),
     Option(name="evidence", metavar="RULE", parse=_evidence, stated=True,
            help="what decides a rate gate: estimate, prove-pass or prove-fail"),
     Option(name="strict", shape="switch",
@@ -201,11 +203,13 @@ def read_settings(config: pytest.Config) -> Settings:
         "max_tokens": "max_total_tokens",
     }
     for name, value in given.items():
-        if name not in ("dir", "use_model", "ini_use_model", "replay", "record", "report"):
+        if name not in ("dir", "use_model", "ini_use_model", "replay", "record", "report", "history"):
             fields[renamed.get(name, name)] = value
     fields["reports"] = tuple(
         (kind, str(config.invocation_params.dir / path)) for kind, path in given.get("report", ())
     )
+    if "history" in given:
+        fields["history"] = _history(config, given["history"])
     if fields["replay"] and fields["record"]:
         raise pytest.UsageError("--ftgate-record with --ftgate-replay: recorded answers need no recording")
     return Settings(**fields)
@@ -234,6 +238,16 @@ def _parse(option: Option, values: Sequence[str], source: str) -> Any:
         except ValueError as error:
             raise pytest.UsageError(f"{source}: {value!r} is not usable; wanted: {error}") from None
     return tuple(parsed) if option.shape == "many" else parsed[0]
+
+
+def _history(config: pytest.Config, path: str) -> str:
+    """A file below the rootdir, like the folder of runs; `off` is no file."""
+    if path == "off":
+        return path
+    full = (config.rootpath / path).absolute()
+    if full.is_dir():
+        raise pytest.UsageError(f"--ftgate-history: {path!r} is a folder; wanted: a file, or off")
+    return str(full)
 
 
 def _existing(config: pytest.Config, path: str) -> str:

@@ -74,8 +74,8 @@ class RunOutput:
             self._folder = RunFolder.create(Path(self.state.settings.directory))
         return self._folder
 
-    def write(self, entries: Sequence[Entry], records: Mapping[str, Sequence[Record]]) -> None:
-        """records.jsonl in plan order, report.json, and every report that was asked for."""
+    def write(self, entries: Sequence[Entry], records: Mapping[str, Sequence[Record]]) -> dict[str, Any]:
+        """records.jsonl in plan order, report.json, every report that was asked for; returns the header."""
         header = self.header(entries)
         self.report = self.state.redactor.redact_json(build_report(header, entries))
         ordered = [r for plan, _, _ in entries for r in sort_records(plan, records[plan.evalset.name])]
@@ -95,6 +95,7 @@ class RunOutput:
             except Exception as error:  # noqa: BLE001 - reporters are other people's code
                 said = str(error) if isinstance(error, FtgateError) else f"{type(error).__name__}: {error}"
                 self.state.add_problem(f"--ftgate-report {kind}={target} was not written: {said}")
+        return header
 
     @property
     def is_together(self) -> bool:

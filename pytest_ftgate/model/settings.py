@@ -41,7 +41,8 @@ class Settings:
     `ini_evidence`). `models` overrides the evalset's model id by role ('candidate' where no role was named).
     `rpm` and `tpm`: requests and tokens per minute and vendor account; these, `concurrency`, `max_cost_usd`
     and `max_total_tokens` are the share of this process where `workers` divide them.
-    `reports` are (kind, path) pairs. `shard` None = all cases. `timeout_s` is per attempt, in seconds.
+    `history` is a file or "off"; None = history.sqlite in `directory`. `reports` are (kind, path) pairs.
+    `shard` None = all cases. `timeout_s` is per attempt, in seconds.
     """
 
     rootdir: str
@@ -61,6 +62,7 @@ class Settings:
     record: str | None = None
     refresh: bool = False
     reports: tuple[tuple[str, str], ...] = ()
+    history: str | None = None
     evidence: Evidence | None = None
     ini_repeats: int | None = None
     ini_models: Mapping[str, str] = field(default_factory=dict)

@@ -105,6 +105,11 @@ def _table(rows: Sequence[Mapping[str, str]], columns: Sequence[str], right: set
     return [lines[0], rule, *lines[1:]]
 
 
+def render_rows(rows: Sequence[Mapping[str, str]], right: set[str], width: int) -> list[str]:
+    """A table of these rows under the names of their columns; `right`: columns aligned to the right."""
+    return [cut_text(line, width) for line in _table(rows, list(rows[0]), right)]
+
+
 def render_rates(
     title: str, rates: Mapping[str, Mapping[str, Any]], width: int, limit: int = 20
 ) -> list[str]:
