@@ -17,7 +17,7 @@ from pytest_ftgate.model.verdict import Judgement
 from pytest_ftgate.planning.fingerprint import digest
 from pytest_ftgate.statistics.arms import find_quantile
 from pytest_ftgate.statistics.optimism import FEW, MANY, estimate_optimism
-from pytest_ftgate.statistics.tallies import Counts, count_records
+from pytest_ftgate.statistics.tallies import CaseSpending, Counts, count_records
 
 _DRAFTS = {"as_is": "prompt"}
 """The evalset's own prompt and the prompts of further arms are drafts of one thing."""
@@ -36,7 +36,7 @@ class RunOf:
     dirty: bool = False
 
 
-def read_run(header: Mapping[str, Any]) -> RunOf:
+def name_run(header: Mapping[str, Any]) -> RunOf:
     """The run of a report's header."""
     git = header.get("git") or {}
     return RunOf(
@@ -113,6 +113,7 @@ def explain_prompts(plan: Plan, tried: Collection[Prompt]) -> tuple[Finding, ...
     need = "; a verdict needs a fresh held-out split" if needs_fresh else ""
     return (
         Finding(
+            rule="tuned-on-cases",
             severity="warning" if needs_fresh else "note",
             what=f"tuned on the test set: {count} prompts were tried on these {cases} cases, so the best of "
             f"them looks better than it is: optimism ~ +{gain:.1f} points{need}",
@@ -135,7 +136,8 @@ def _describe_arms(plan: Plan, summary: Summary, fresh: Sequence[Record]) -> Ite
     kinds = {arm.name: arm.kind for arm in plan.arms}
     for (arm, role), counted in counts.items():
         records = [record for record in fresh if (record.key.arm, record.key.role) == (arm, role)]
-        spending, latencies = counted.spending, sorted(counted.spending.latencies_s)
+        spending = _sum_spending(records)
+        latencies = sorted(spending.latencies_s)
         model = plan.evalset.models.get(role)
         yield HistoryArm(
             arm=arm,
@@ -158,6 +160,13 @@ def _describe_arms(plan: Plan, summary: Summary, fresh: Sequence[Record]) -> Ite
             tallies=_list_tallies(counted, hashes),
             patterns=_count_patterns(records, confirmed),
         )
+
+
+def _sum_spending(records: Iterable[Record]) -> CaseSpending:
+    spending = CaseSpending()
+    for record in records:
+        spending.add(record)
+    return spending
 
 
 def _list_tallies(counts: Counts, hashes: Mapping[str, int]) -> dict[int, Tally]:

@@ -15,14 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pytest_ftgate import __version__
-from pytest_ftgate.cli.calibrate import CalibrateOptions, calibrate_judge, parse_param, show_calibration
-from pytest_ftgate.cli.check import check_evalsets
-from pytest_ftgate.cli.explain import explain_run
 from pytest_ftgate.cli.history import add_history_arguments, run_history
-from pytest_ftgate.cli.judge import JudgeOptions, judge_run
-from pytest_ftgate.cli.judged_run import parse_report, show_run
-from pytest_ftgate.cli.labelled_file import Keys
-from pytest_ftgate.cli.merge import MergeOptions, merge_runs
 from pytest_ftgate.cli.store import add_store_arguments, run_store
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.model.settings import Evidence
@@ -172,7 +165,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+# Each command imports its own parts: those of judging take longer to load than the history to answer.
+
+
 def _check(options: argparse.Namespace) -> int:
+    from pytest_ftgate.cli.check import check_evalsets
+
     results = check_evalsets(options.paths)
     if options.json:
         print(json.dumps(results, indent=2))
@@ -198,6 +196,8 @@ def _check_lines(result: dict[str, Any]) -> list[str]:
 
 
 def _explain(options: argparse.Namespace) -> int:
+    from pytest_ftgate.cli.explain import explain_run
+
     explained = explain_run(options.run, options.dir)
     if options.json:
         print(json.dumps(explained.report, indent=2))
@@ -209,6 +209,9 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _judge(options: argparse.Namespace) -> int:
+    from pytest_ftgate.cli.judge import JudgeOptions, judge_run
+    from pytest_ftgate.cli.judged_run import parse_report, show_run
+
     judged = judge_run(
         JudgeOptions(
             run=options.run,
@@ -229,6 +232,9 @@ def _judge(options: argparse.Namespace) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
+    from pytest_ftgate.cli.judged_run import parse_report, show_run
+    from pytest_ftgate.cli.merge import MergeOptions, merge_runs
+
     merged = merge_runs(
         MergeOptions(
             runs=tuple(options.runs),
@@ -243,6 +249,9 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
+    from pytest_ftgate.cli.calibrate import CalibrateOptions, calibrate_judge, parse_param, show_calibration
+    from pytest_ftgate.cli.labelled_file import Keys
+
     judged = calibrate_judge(
         CalibrateOptions(
             labelled=options.labelled,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from pytest_ftgate.cli.check import builtin_registries
 from pytest_ftgate.cli.judge import JudgeOptions, find_folder, load, read_run, read_shard, restore_settings
 from pytest_ftgate.cli.judged_run import RECORDS, REPORT, JudgedRun, check_reports, make_header, write_run
 from pytest_ftgate.errors import SettingsError, StorageError
+from pytest_ftgate.history import describe_entry, explain_prompts, hash_case, list_prompts, name_run
 from pytest_ftgate.merging import join_shards
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.settings import Settings, Shard
@@ -21,6 +23,9 @@ from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.planning.shards import assign_cases
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.rejudge import Rejudged
+from pytest_ftgate.storage.history import FILE, enter_run
+from pytest_ftgate.storage.history_reading import list_tried
+from pytest_ftgate.storage.redaction import Redactor
 from pytest_ftgate.storage.run_folder import LATEST, RUNS, find_run
 from pytest_ftgate.storage.spill import TextSpill
 from pytest_ftgate.stored_answers import StoredEvalset
@@ -79,9 +84,36 @@ def _merge(options: MergeOptions, slim: Slim) -> JudgedRun:
         plan, settings = _load_plan(name, shards, registries, out, options.allow_outside_files)
         planned.append(plan)
         parts = [run.evalsets[name] for run in shards if name in run.evalsets]
-        judged.append(join_shards(plan, parts, settings, registries))
+        judged.append(_note_prompts(join_shards(plan, parts, settings, registries), out / FILE))
     _refuse_missing(shards, planned)
-    return write_run(out, _make_header(shards, judged, started), judged, options.reports, registries)
+    run = write_run(out, _make_header(shards, judged, started), judged, options.reports, registries)
+    return _enter_history(run, judged, out / FILE)
+
+
+def _note_prompts(joined: Rejudged, history: Path) -> Rejudged:
+    """With the note on prompts tried on the same cases; as it is where the history cannot be read."""
+    plan, summary = joined.plan, joined.summary
+    try:
+        tried = list_tried(history, {hash_case(case) for case in plan.evalset.cases})
+    except StorageError:
+        return joined  # that it cannot be written either is said in the end
+    notes = explain_prompts(plan, tried | list_prompts(plan, joined.records))
+    return replace(joined, summary=replace(summary, findings=(*summary.findings, *notes)))
+
+
+def _enter_history(run: JudgedRun, judged: Sequence[Rejudged], history: Path) -> JudgedRun:
+    """What the shards measured enters the history here; where it cannot be written, that is a note."""
+    redact = Redactor(os.environ).redact
+    notes: list[str] = []
+    try:
+        for each in judged:
+            made = name_run(run.report["header"])
+            entry = describe_entry(made, each.plan, each.summary, each.judgement, each.records)
+            note = enter_run(history, entry, redact) if entry is not None else None
+            notes += [note] if note else []
+    except StorageError as error:
+        notes.append(f"the history was not written: {error}")
+    return replace(run, notes=(*run.notes, *notes))
 
 
 # -- the shards, and whether they belong together ----------------------------------------------------

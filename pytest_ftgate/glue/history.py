@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_ftgate.glue.session import FtgateSession
-from pytest_ftgate.history import describe_entry, explain_prompts, hash_case, list_prompts, read_run
+from pytest_ftgate.history import describe_entry, explain_prompts, hash_case, list_prompts, name_run
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.summary import Finding, Summary
@@ -61,7 +61,7 @@ class HistoryKeeper:
         def write() -> None:
             for plan, summary, judgement in entries:
                 made = records[plan.evalset.name]
-                entry = describe_entry(read_run(header), plan, summary, judgement, made)
+                entry = describe_entry(name_run(header), plan, summary, judgement, made)
                 if entry is not None and (note := enter_run(path, entry, self.state.redactor.redact)):
                     self.state.notices.append(note)
 
