@@ -49,6 +49,7 @@ _CLOSERS = {"[": "]", "{": "}", "(": ")"}
 _IDENTIFIER = re.compile(r"[^\W\d][\w$.-]*")
 _REQUOTE = re.compile(r"\\.|\"", re.DOTALL)
 _REQUOTED = {"\\'": "'", '"': '\\"'}
+_NEXT_KEY = re.compile(r'[\s\ufeff]*+,[\s\ufeff]*+"(?:[^"\\]++|\\.)*+"[\s\ufeff]*+:', re.DOTALL)
 
 _KEY, _COLON, _VALUE, _NEXT = range(4)
 
@@ -88,6 +89,7 @@ class Relaxed:
 
 @dataclass(slots=True)
 class _Rewriter:
+    text: str
     out: list[str] = field(default_factory=list)
     stack: list[_Frame] = field(default_factory=list)
     defects: dict[str, int] = field(default_factory=dict)
@@ -169,10 +171,25 @@ class _Rewriter:
         if all(frame.closer != bracket for frame in self.stack):
             self.is_clean = False
             return
+        if self.is_wrong_closer(bracket):
+            self.note("unclosed", self.stack[-1].start)
+            self.pop()
+            return
         while self.stack[-1].closer != bracket:
             self.note("unclosed", self.stack[-1].start)
             self.pop()
         self.pop()
+
+    def is_wrong_closer(self, bracket: str) -> bool:
+        """Whether the bracket stands for the closer of the innermost array: `{"a": [1}, "b": 2}`.
+
+        It does where a key comes next that only the object around the array can take.
+        """
+        if len(self.stack) < 2 or self.stack[-1].is_object or not self.stack[-2].is_object:
+            return False
+        depth = max(place for place, frame in enumerate(self.stack) if frame.closer == bracket)
+        takes_key = depth > 0 and self.stack[depth - 1].is_object
+        return not takes_key and _NEXT_KEY.match(self.text, self.position + 1) is not None
 
     def pop(self) -> None:
         frame = self.stack.pop()
@@ -244,7 +261,7 @@ class _Rewriter:
 
 def read_relaxed(text: str, start: int) -> Relaxed:
     """Read the document whose opening bracket stands at `start`, to its end or the end of the text."""
-    rewriter = _Rewriter()
+    rewriter = _Rewriter(text)
     match_token = _TOKEN.scanner(text, start).match  # type: ignore[attr-defined]
     end, is_too_deep, is_cut = len(text), False, False
     while (match := match_token()) is not None:

@@ -34,6 +34,7 @@ def diagnose(text, **response):
         ('{"a": 1,\n\tb: 2}', "unquoted key at 2:2"),
         ('{"a": [1, {"b": 2]}', "unclosed at 1:11"),
         ('{"a": 1, "b": {"c": 2', "unclosed at 1:15"),
+        ('{"a": [{"b": 2}}, "c": 3}', "unclosed at 1:7"),
         ('{"a": 1, "b": "cut he', "unclosed at 1:15"),
         ('[1, NaN, "x", -Infinity]', "nan at 1:5"),
         ("-Infinity", "nan at 1:1"),
@@ -83,6 +84,21 @@ def test_the_reason_and_the_flags_say_whether_a_value_was_recovered(text, is_rec
     _, reason, flags = diagnose(text)
     assert reason.endswith("; recovered" if is_recovered else "; not recovered")
     assert flags == (("recovered",) if is_recovered else ("not_recovered",))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": [{"b": 2}}, "c": 3}', {"a": [{"b": 2}], "c": 3}),
+        ('{"a": [1}, "b": [2}, "c": 3}', {"a": [1], "b": [2], "c": 3}),
+        ('[{"a": [1}, {"b": 2}]', [{"a": [1]}, {"b": 2}]),
+        ('{"a": {"b": [1}, "c": 2}', {"a": {"b": [1]}, "c": 2}),
+    ],
+)
+def test_a_list_that_a_brace_closes_costs_nothing_of_what_follows(text, value):
+    # SmolLM2 closes so in 10 of 24 answers: `"items": [{"product": "lamps"}}, "priority": "low"}`.
+    assert diagnose(text)[0] == "format:unclosed"
+    assert judge(text, spec("json-fields"), expected=value, tolerant=True).outcome == "passed"
 
 
 def test_flags_of_recovery_are_for_failures_of_json_alone():
