@@ -14,7 +14,7 @@ from pytest_ftgate.model.trial import Plan, Request
 from pytest_ftgate.planning.cautions import find_cautions
 from pytest_ftgate.planning.faults import find_faults as find_planning_faults
 from pytest_ftgate.registry import Registries
-from pytest_ftgate.reports.numbers import format_percent
+from pytest_ftgate.reports.numbers import format_count, format_percent
 from pytest_ftgate.reports.plan_table import describe_decidability
 from pytest_ftgate.statistics.decidable import find_decidable
 from pytest_ftgate.statistics.sample_size import plan_cases
@@ -59,11 +59,11 @@ def _report_count(plan: Plan, judged: int, unjudged: tuple[str, ...]) -> Iterabl
         yield Finding(
             rule="too-few-cases",
             severity="warning",
-            what=f"{judged:,} different cases can be judged, a diagnosis needs {wanted:,}"
+            what=f"{format_count(judged, 'different case')} can be judged, a diagnosis needs {wanted:,}"
             + (f": {lack}" if unjudged else ""),
             cases=unjudged,
-            remedy=f"add {wanted - judged:,} cases with expected outputs: without them there is "
-            "a verdict only where an arm is proven at the bar",
+            remedy=f"add {format_count(wanted - judged, 'case')} with expected outputs: without them there"
+            " is a verdict only where an arm is proven at the bar",
         )
     elif unjudged:
         yield Finding(

@@ -64,7 +64,10 @@ def test_one_sentence_filled_with_other_names_is_another_question(frame: str) ->
     assert find_near_pairs([frame.format(name) for name in [*names, f"{names[0]}q"]]) in ([], [(0, 90)])
 
 
-@pytest.mark.parametrize("texts", [[], [""], ["", ""], ["a", "b"], ["!", "?"], ["x" * 50_000, "x" * 49_999]])
+@pytest.mark.parametrize(
+    "texts",
+    [[], [""], ["", ""], ["a", "b"], ["!", "?"], ["x" * 50_000, "x" * 49_999], ["\ud800 odd", "\x00 odd"]],
+)
 def test_odd_texts(texts: list[str]) -> None:
     assert find_near_pairs(texts) in ([], [(0, 1)])
 
