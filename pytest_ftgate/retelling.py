@@ -36,7 +36,7 @@ _TELLS_MISSING = frozenset(("fine_tune_justified", "partial_pattern", "no_patter
 """Verdicts that name every arm without which tuning cannot be justified."""
 
 _GIVEN_CONTEXT = re.compile(r"context is given for ([\d,]+) of ([\d,]+) cases")
-_NEW: Mapping[str, Any] = {"judges": {}, "serving_cost_usd": None, "unpriced_calls": 0}
+_NEW: Mapping[str, Any] = {"economics": None, "judges": {}, "serving_cost_usd": None, "unpriced_calls": 0}
 """Keys of an entry that the first reports lack, and what their absence means."""
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ def retell(entry: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     Raises LookupError, TypeError, AttributeError or ValueError for what is no entry of a report.
     """
     told = {**_NEW, **entry}
-    verdict = told["verdict"]
+    verdict = told["verdict"] = _drop_old_plan(told["verdict"])
     if "steps" in verdict:
         return told, ""
     steps = build_steps(restore_situation(told))
@@ -64,6 +64,12 @@ def retell(entry: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         "closest_condition": describe_closest(flips),
     }
     return {**told, "verdict": retold}, REBUILT
+
+
+def _drop_old_plan(verdict: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A plan of before `economics` has other parts: what it was made of is not told, so none is shown."""
+    plan = verdict["plan"]
+    return {**verdict, "plan": None} if plan and "methods" not in plan else verdict
 
 
 def restore_situation(entry: Mapping[str, Any]) -> Situation:
@@ -151,7 +157,7 @@ def _restore_arm(told: Mapping[str, Any]) -> ArmSummary:
         name: None if told[name] is None else _restore_rate(told[name])
         for name in ("accuracy", "format_failures", "call_failures", "pass_hat_k")
     }
-    return _build(ArmSummary, {**told, **tests, **rates, "looks": None})
+    return _build(ArmSummary, {**told, **tests, **rates, "looks": None, "spending": None})
 
 
 def _restore_pattern(told: Mapping[str, Any]) -> Pattern:

@@ -77,6 +77,16 @@ def test_reports_of_the_first_versions(
     assert told in text
 
 
+def test_a_plan_of_before_there_were_prices_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = json.loads((OLDER / "slots.json").read_text())
+    report["evalsets"][0]["verdict"]["plan"] = {"purpose": "fine_tune", "method": "lora", "monthly_usd": 1}
+    assert explain(report, tmp_path / "r.json", capsys)["verdict"]["plan"] is None
+    assert main(["explain", str(tmp_path / "r.json")]) == 0
+    assert "Plan:" not in capsys.readouterr().out
+
+
 def test_a_report_with_too_little_in_it_is_sent_to_judge(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
