@@ -88,6 +88,8 @@ def list_steps(baseline: Sequence[Run], runs: Sequence[Run]) -> list[DriftStep]:
 
 def pool_runs(runs: Sequence[Run]) -> dict[int, Tally]:
     """The counts of all runs together; cases that none has judged are left out."""
+    if len(runs) == 1:
+        return {case: tally for case, tally in runs[0].items() if tally.graded}
     pooled: dict[int, Tally] = {}
     for run in runs:
         for case, tally in run.items():

@@ -71,11 +71,10 @@ class HistoryReader:
     def read_tallies(self, arms: Sequence[int]) -> dict[int, dict[int, Tally]]:
         """The tallies of each arm, by the hash of the case."""
         unread = [arm for arm in arms if arm not in self._tallies]
-        self._tallies.update({arm: {} for arm in unread})
-        for arm, case, graded, passed, format_failed in self._select(
-            "SELECT arm, hash, graded, passed, format_failed FROM tallies WHERE arm IN ({})", unread
-        ):
-            self._tallies[arm][case] = Tally(graded, passed, format_failed)
+        query = "SELECT hash, graded, passed, format_failed FROM tallies WHERE arm = ?"
+        for arm in unread:
+            rows = self._connection.execute(query, (arm,)).fetchall()
+            self._tallies[arm] = {row[0]: Tally._make(row[1:]) for row in rows}
         return {arm: self._tallies[arm] for arm in arms}
 
     def read_patterns(self, arms: Sequence[int]) -> dict[int, dict[str, PatternCount]]:

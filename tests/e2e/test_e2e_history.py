@@ -169,3 +169,25 @@ def test_prompts_tried_on_the_same_cases_are_counted_in_report_and_markdown(worl
         write(world, server, "Draft 20. {{ input }}", cases=fresh)
         world.run()
         assert not [f for f in world.entry()["findings"] if "tuned on the test set" in f["what"]]
+
+
+def test_shards_enter_when_they_are_merged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world.serve(answer) as server:
+        write(world, server)
+        for index in (1, 2):
+            world.run("--ftgate-shard", f"{index}/2")
+            (world.path / ".ftgate" / "runs" / "latest").resolve().rename(world.path / f"shard-{index}")
+    assert not (world.path / ".ftgate" / "history.sqlite").exists()
+    monkeypatch.chdir(world.path)
+    assert main(["merge", "shard-1", "shard-2"]) == 0
+    assert rows(world, "SELECT evalset, cases FROM runs") == [("tickets", 8)]
+    assert rows(world, "SELECT sum(graded), sum(passed) FROM tallies") == [(16, 12)]
+
+
+def test_draws_of_one_run_are_one_prompt(world: World) -> None:
+    shots = [{"input": f"shot {i}", "expected": f"yes-{i}"} for i in range(12)]
+    with world.serve(answer) as server:
+        write(world, server, arms={"few_shot": {"examples": shots, "k": 4, "draws": 3}})
+        world.run("--ftgate-exhaustive")
+    assert rows(world, "SELECT count(*) FROM arms") == [(4,)]
+    assert rows(world, "SELECT kind, count(*) FROM prompts GROUP BY kind") == [("few_shot", 1), ("prompt", 1)]
