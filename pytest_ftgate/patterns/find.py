@@ -124,7 +124,7 @@ def _describe(
         specific=is_specific if assessment.reproducible else None,
         why_not=assessment.why_not,
         examples=choose_examples(candidate.trials, candidate.signature, cases, survey.best),
-        hint=find_hint(candidate.signature),
+        hint=find_hint(candidate.signature, knowledge_needed=not survey.decision.knowledge.none),
         tags=survey.statistics.tag_excess(best_hits, survey.tags, survey.groups, alpha=survey.decision.alpha),
         parts=parts,
         part_count=part_count,

@@ -108,8 +108,22 @@ HINTS: Mapping[str, str] = {**_CALL, **_FORMAT, **_SCHEMA, **_TOOL, **_TEXT, **_
 """Kind, `kind:detail` or a whole signature → its remedy."""
 
 
-def find_hint(signature: str) -> str:
-    """The cheapest remedy for a signature: that of the longest beginning of it that is known."""
+_VALUE_KNOWN = (
+    "Show solved examples of it (arm `few_shot`), and more of them; check the expected values first."
+)
+"""For a wrong value that no knowledge from outside would have mended."""
+
+
+def find_hint(signature: str, *, knowledge_needed: bool = True) -> str:
+    """The cheapest remedy for a signature: that of the longest beginning of it that is known.
+
+    `knowledge_needed`: False where the evalset says that its answers need no knowledge from outside.
+    """
+    hint = _find_known(signature)
+    return _VALUE_KNOWN if hint == _VALUE["value"] and not knowledge_needed else hint
+
+
+def _find_known(signature: str) -> str:
     parts = signature.split(":", 3)
     for length in (3, 2):
         hint = HINTS.get(":".join(parts[:length]))

@@ -63,6 +63,8 @@ def test_quickstart_a_prompt_with_examples_is_enough(world: World, replay: Any) 
     assert arm(world, "as_is")["identical_repeats"] is True
     assert "IMPROVE THE PROMPT" in output
     assert "identical" in output
+    # All that is asked for stands in the order (`knowledge: none`): no hint may ask for context.
+    assert "`context`" not in output
 
 
 def test_banking77_before_tuning(world: World, replay: Any) -> None:

@@ -114,3 +114,12 @@ def test_reask_is_offered_only_for_what_it_asks_again() -> None:
     """Arm `reask` asks again after a failure of form; of a wrong value it never hears."""
     offered = {kind_of(name) for name, hint in HINTS.items() if "`reask`" in hint}
     assert offered <= {"format", "schema"}
+
+
+def test_where_no_knowledge_is_needed_no_hint_asks_for_it():
+    for name in ("value:text", "value:/total"):
+        assert "`context`" in find_hint(name)
+        hint = find_hint(name, knowledge_needed=False)
+        assert_names_a_remedy(hint)
+        assert "`context`" not in hint
+    assert find_hint("value:numeric", knowledge_needed=False) == find_hint("value:numeric")
