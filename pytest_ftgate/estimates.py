@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pytest_ftgate.further_repeats import MAX_CASES, count_most_further
 from pytest_ftgate.looks import climbs
 from pytest_ftgate.model.estimate import Decidability, Estimate, Need, add_needs
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE
@@ -64,6 +65,17 @@ def check_caps(estimates: Sequence[Estimate], settings: Settings) -> tuple[list[
     return broken, near
 
 
+def _note_further(plan: Plan) -> Iterator[str]:
+    """What further repeats may add, which none of the needs has."""
+    repeats = plan.evalset.decision.further_repeats
+    if repeats:
+        yield (
+            f"where only recurrence keeps the verdict open, up to {MAX_CASES} cases an arm and "
+            f"signature are asked {repeats} times more (at most {count_most_further(plan):,} calls a "
+            "signature, in none of the figures); `decision: {further_repeats: 0}` asks none"
+        )
+
+
 def _find_shortest(plan: Plan, needs: Sequence[Need]) -> Need | None:
     kept = {AS_IS, "", *(gate.arm for gate in plan.evalset.gates)}
     if all(need.arm in kept for need in needs):
@@ -105,5 +117,10 @@ def _list_notes(counter: NeedCounter, needs: Sequence[Need], *, is_whole: bool) 
             f"{', '.join(counter.schedules)} may stop as soon as proven at the bar (low end); "
             "--ftgate-exhaustive asks all"
         )
+    if (
+        climbs(counter.plan, len(counter.plan.items), counter.settings, together=counter.together)
+        and is_whole
+    ):
+        yield from _note_further(counter.plan)
     if not is_whole:
         yield "a part of the evalset, or `decision: off`: no verdict"

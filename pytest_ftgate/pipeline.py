@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.model.verdict import Judgement
-from pytest_ftgate.patterns.find import find_patterns
+from pytest_ftgate.patterns.find import MAX_LISTED, find_patterns
 from pytest_ftgate.patterns.suspects import explain_suspects
 from pytest_ftgate.planning.plan import build_plan
 from pytest_ftgate.precheck import check_plan
@@ -34,7 +34,7 @@ from pytest_ftgate.statistics.breakdowns import explain_errors
 from pytest_ftgate.statistics.judges import explain_judges
 from pytest_ftgate.statistics.pattern_statistics import PATTERN_STATISTICS
 from pytest_ftgate.statistics.summarise import summarise
-from pytest_ftgate.statistics.tallies import set_aside
+from pytest_ftgate.statistics.tallies import set_aside, set_further_aside
 
 Decide = Callable[[Summary], Judgement | None]
 
@@ -86,23 +86,43 @@ def _plan(evalset: Evalset, settings: Settings, registries: Registries) -> Plan:
 
 
 def summarise_run(
-    plan: Plan, records: Sequence[Record], facts: RunFacts, findings: Sequence[Finding]
+    plan: Plan,
+    records: Sequence[Record],
+    facts: RunFacts,
+    findings: Sequence[Finding],
+    *,
+    listed: int = MAX_LISTED,
 ) -> Summary:
-    """All numbers of an evalset, patterns included."""
+    """All numbers of an evalset, patterns included; `listed` of these beside the confirmed ones."""
     summary = summarise(plan, records, facts)
     records = set_aside(records, facts.looks)
-    patterns = find_patterns(plan, records, summary, PATTERN_STATISTICS)
+    patterns = find_patterns(
+        plan,
+        records,
+        summary,
+        PATTERN_STATISTICS,
+        listed=listed,
+        is_controlled=asks_for_patterns(plan, summary),
+    )
     return replace(
         summary,
         patterns=patterns,
         findings=(
             *summary.findings,
-            *explain_errors(records),
+            *explain_errors(set_further_aside(records, plan.repeats)),
             *explain_judges(plan, summary.judges),
             *explain_suspects(plan, records),
             *findings,
         ),
     )
+
+
+def asks_for_patterns(plan: Plan, summary: Summary) -> bool:
+    """Whether question 3 is asked: the evalset is decided, and no arm is proven at the bar."""
+    if not plan.evalset.decision.enabled or summary.partial or plan.shard is not None:
+        return False
+    bar = plan.evalset.bar
+    return not any(is_arm_proven(arm, bar) for arm in summary.arms if arm.role == CANDIDATE)
 
 
 def judge(
@@ -123,7 +143,8 @@ def judge(
     a shard nothing is decided.
     """
     ordered = sort_records(plan, records)
-    facts = replace(facts, stop=facts.stop or find_stop(ordered, facts.missing))
+    wanted = [record for record in ordered if record.key.repeat <= plan.repeats]
+    facts = replace(facts, stop=facts.stop or find_stop(wanted, facts.missing))
     if findings is None:
         findings = check_plan(plan, registries)
     summary = summarise_run(plan, ordered, facts, (*findings, *notes))
@@ -153,11 +174,14 @@ def find_stop(records: Sequence[Record], missing: int) -> str | None:
 
 
 def sort_records(plan: Plan, records: Sequence[Record]) -> list[Record]:
-    """Records in plan order, whatever order the answers came in."""
-    place: Mapping[object, int] = {
-        trial.key: index for index, trial in enumerate(trial for item in plan.items for trial in item.trials)
-    }
-    return sorted(records, key=lambda record: place[record.key])
+    """Records in plan order, whatever order the answers came in; further repeats behind their item's."""
+    place = {(item.case, item.arm, item.role): index for index, item in enumerate(plan.items)}
+
+    def find_place(record: Record) -> tuple[int, int]:
+        key = record.key
+        return place[key.case, key.arm, key.role], key.repeat
+
+    return sorted(records, key=find_place)
 
 
 def is_proven_at_bar(

@@ -50,7 +50,12 @@ class Rejudged:
     @property
     def records(self) -> list[Record]:
         """All new records, in plan order."""
-        return [record for _, result in self.items for record in result.records]
+        return list_records(self.items)
+
+
+def list_records(items: Iterable[tuple[PlannedItem, ItemResult]]) -> list[Record]:
+    """The records of judged items, further repeats included."""
+    return [record for _, result in items for record in (*result.records, *result.further)]
 
 
 def plan_with_bar(path: Path, settings: Settings, registries: Registries, bar: float | None) -> Plan:
@@ -90,9 +95,10 @@ def rejudge(plan: Plan, stored: StoredEvalset, settings: Settings, registries: R
     )
     chosen = _choose_items(plan, stored, answers)
     items, facts = _judge_items(plan, stored, chosen, answers, settings, registries)
-    records = [record for _, result in items for record in result.records]
+    records = list_records(items)
     summary, judgement = judge(plan, records, facts, settings=settings, registries=registries)
-    origin = replace(stored.origin, left_out=find_left_out(plan, stored.records, stored.origin.left_out))
+    unused = [record for record in stored.records if record.key not in {each.key for each in records}]
+    origin = replace(stored.origin, left_out=find_left_out(plan, unused, stored.origin.left_out))
     summary = replace(summary, findings=(*summary.findings, *_tell_left_out(origin)))
     judged = Rejudged(plan=plan, summary=summary, judgement=judgement, items=items, origin=origin)
     return mark_hindsight(judged, origin) if origin.is_changed(plan) else judged
@@ -184,8 +190,7 @@ def _judge_items(
     settings: Settings,
     registries: Registries,
 ) -> tuple[list[tuple[PlannedItem, ItemResult]], RunFacts]:
-    # Identical repeats were dropped by the run itself; with at most two no further ones are dropped here.
-    kept = replace(plan, items=tuple(chosen.items), repeats=min(plan.repeats, 2))
+    kept = replace(plan, items=tuple(chosen.items))
     settings = replace(settings, replay=(STORED_RUN,))
     engine = Engine(
         lambda _trial: answers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from pytest_ftgate.looks import FEWEST_CASES, Schedule, arm_alpha
 from pytest_ftgate.model.record import Record
@@ -142,8 +143,7 @@ class Rung:
         self.finished += 1
         if self.is_stopped or not self.climbs:
             return
-        # The ladder needs outcomes only; answers of a large evalset must not pile up in memory.
-        self.records += (replace(r, output=None, tool_calls=(), grades=()) for r in records)
+        self.records += map(_slim, records)
         if self.schedule is None:
             return
         if graded := sum(r.outcome in ("passed", "failed") for r in records):
@@ -182,6 +182,18 @@ class Rung:
         best = build_sample(self.graded | rest, groups).estimate(shares | dict.fromkeys(rest, 1.0))
         level = find_level(look, schedule.looks, arm_alpha(self.plan, self.arm))
         return best.lower(level) < self.plan.evalset.bar
+
+
+def _slim(record: Record) -> Record:
+    """What the ladder needs: outcomes, signatures, and whether two answers are the same.
+
+    The answers of a large evalset must not pile up in memory.
+    """
+    if record.output is None and not record.tool_calls:
+        return replace(record, grades=())
+    calls = [(call.name, call.arguments) for call in record.tool_calls]
+    mark = sha256(repr((record.output, calls)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return replace(record, output=mark, tool_calls=(), grades=())
 
 
 def _is_same(first: Answer, second: Answer) -> bool:

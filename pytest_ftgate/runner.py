@@ -7,19 +7,23 @@ which repeats are identical) depend on answers alone, never on timing, so any tw
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from pytest_ftgate.evalset_run import UNSUPPORTED, EvalsetRun
 from pytest_ftgate.execution.engine import Engine
 from pytest_ftgate.execution.recorded_provider import ResponseRecorder
+from pytest_ftgate.further_repeats import list_further_trials
 from pytest_ftgate.grading.apply import judge_trial
 from pytest_ftgate.looks import climbs, plan_looks
-from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Case
+from pytest_ftgate.model.evalset import AS_IS, CANDIDATE
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import Answer, Failure, Response, SchemaEnforced
 from pytest_ftgate.model.run import Looks
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedItem, Trial, TrialKey
+from pytest_ftgate.pipeline import summarise_run
 from pytest_ftgate.planning.probe import Probe, build_probe, has_form, read_probes
+from pytest_ftgate.precheck import check_plan
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.rungs import IDENTICAL_CASES, Rung
 from pytest_ftgate.serving import Asker, price_answer
@@ -28,10 +32,7 @@ __all__ = ("IDENTICAL_CASES", "PROBE_CASE", "UNSUPPORTED", "ItemResult", "Runner
 
 PROBE_CASE = "ftgate-probe"
 
-UNSUPPORTED = Failure(
-    signature="infra:unsupported", message="does not apply: the vendor refuses its response format"
-)
-"""Recorded for the trials of an arm whose response format the vendor refuses: they are never asked."""
+_NOT_REPLAYED = frozenset(("infra:not_recorded", "infra:stale"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class ItemResult:
     not, for the vendor refuses its response format. `looks` > 0: its arm could be stopped at that many
     looks, the end included. `stopped_at`: the look at which it was, before this item; `left_out`: trials
     of the item that were not run for that reason. `probe`: what the probe of the arm's form showed.
+    `further`: with the last item of an evalset, records of repeats beyond the plan.
     """
 
     records: tuple[Record, ...] = ()
@@ -52,24 +54,7 @@ class ItemResult:
     stopped_at: int | None = None
     left_out: int = 0
     probe: str = ""
-
-
-@dataclass(slots=True)
-class EvalsetRun:
-    """The run of one plan.
-
-    `together`: this process finishes every selected item, so it may ask ahead and drop identical
-    repeats. `climbs`: moreover nothing of the plan was deselected, so the ladder may stop early.
-    """
-
-    plan: Plan
-    together: bool
-    climbs: bool
-    cases: Mapping[str, Case]
-    rungs: dict[tuple[str, str], Rung] = field(default_factory=dict)
-    opened: set[str] = field(default_factory=set)
-    asked: set[tuple[str, str, str]] = field(default_factory=set)
-    not_needed: dict[str, str] = field(default_factory=dict)
+    further: tuple[Record, ...] = ()
 
 
 class Runner:
@@ -102,12 +87,14 @@ class Runner:
     ) -> None:
         """Take the selected items of a plan, in the order in which they will be finished.
 
-        `looks`: how the arms were watched by a run whose answers are judged again; none is stopped now.
+        `looks`: how the arms were watched by a run whose answers are judged again; none is stopped now, and
+        the run itself has dropped what repeats were identical.
         """
         run = EvalsetRun(
             plan=plan,
             together=together,
             climbs=climbs(plan, len(items), self.settings, together=together),
+            left=len(items),
             cases={case.id: case for case in plan.evalset.cases},
         )
         must_pass = frozenset(case.id for case in plan.evalset.cases if case.must_pass)
@@ -120,7 +107,7 @@ class Runner:
                     arm=item.arm,
                     role=item.role,
                     climbs=run.climbs,
-                    drops=not self.settings.exhaustive and plan.shard is None,
+                    drops=not self.settings.exhaustive and plan.shard is None and looks is None,
                     schedule=schedules.get(item.arm),
                     must_run=must_pass if is_gated(plan, *key) else frozenset(),
                     looks=(looks or {}).get(key),
@@ -135,8 +122,14 @@ class Runner:
         self._asker.close()
 
     def finish(self, item: PlannedItem) -> ItemResult:
-        """Wait for the item's answers and judge them."""
+        """Wait for the item's answers and judge them; after the last one ask further repeats."""
         run = self.runs[item.evalset]
+        result = self._finish(run, item)
+        run.dropped[item.arm, item.role] += result.dropped
+        run.left -= 1
+        return result if run.left or not run.climbs else replace(result, further=self._ask_further(run))
+
+    def _finish(self, run: EvalsetRun, item: PlannedItem) -> ItemResult:
         self.prefetch(item)
         self._open(run, item.arm)
         if item.arm in run.not_needed:
@@ -157,6 +150,21 @@ class Runner:
         records = tuple(self._judge(run, rung, trial) for trial in kept)
         rung.book(item.case, records, self.engine.submit)
         return replace(result, records=records)
+
+    def _ask_further(self, run: EvalsetRun) -> tuple[Record, ...]:
+        records = [record for rung in run.rungs.values() for record in rung.records]
+        summary = summarise_run(run.plan, records, run.describe_facts(), (), listed=1)
+        trials = list_further_trials(run.plan, records, summary, self.registries)
+        if not trials or any(finding.blocks for finding in check_plan(run.plan, self.registries)):
+            return ()
+        return self._judge_further(run.plan.evalset.name, trials)
+
+    def _judge_further(self, evalset: str, trials: Sequence[Trial]) -> tuple[Record, ...]:
+        """Ask trials beyond the plan, and judge the answers; that a recording lacks them is no gap."""
+        run = self.runs[evalset]
+        self.engine.submit(trials)
+        records = (self._judge(run, run.rungs[trial.key.arm, trial.key.role], trial) for trial in trials)
+        return tuple(record for record in records if record.signature not in _NOT_REPLAYED)
 
     def prefetch(self, item: PlannedItem) -> None:
         """Ask for one item, where other processes finish parts of its evalset."""

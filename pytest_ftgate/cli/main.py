@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pytest_ftgate import __version__
+from pytest_ftgate.cli.calibrate_arguments import add_calibrate_arguments, read_share
 from pytest_ftgate.cli.history import add_history_arguments, run_history
+from pytest_ftgate.cli.simulate_arguments import add_simulate_arguments
 from pytest_ftgate.cli.store import add_store_arguments, run_store
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.model.settings import Evidence
@@ -46,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     calibrate = commands.add_parser(
         "calibrate", help="how far a judge agrees with people, on answers that people have labelled"
     )
-    _add_calibrate_arguments(calibrate)
+    add_calibrate_arguments(calibrate)
     merge = commands.add_parser(
         "merge", help="join the runs of all shards (--ftgate-shard) and decide; calls no model"
     )
@@ -55,7 +57,11 @@ def build_parser() -> argparse.ArgumentParser:
     add_store_arguments(store)
     history = commands.add_parser("history", help="metrics from run to run, what changed, and drift")
     add_history_arguments(history)
-    for command in (check, explain, judge, calibrate, merge, store, history):
+    simulate = commands.add_parser(
+        "simulate", help="how often a verdict would be right, before anything is spent; calls no model"
+    )
+    add_simulate_arguments(simulate)
+    for command in (check, explain, judge, calibrate, merge, store, history, simulate):
         command.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
 
@@ -72,7 +78,7 @@ def _add_judge_arguments(judge: argparse.ArgumentParser) -> None:
         help="judge by this evalset (default: those of the run)",
     )  # fmt: skip
     judge.add_argument(
-        "--bar", type=_share, metavar="X", help="the accuracy wanted, in place of the evalset's"
+        "--bar", type=read_share, metavar="X", help="the accuracy wanted, in place of the evalset's"
     )
     judge.add_argument(
         "--strict", action=argparse.BooleanOptionalAction, default=None,
@@ -120,39 +126,6 @@ def _add_merge_arguments(merge: argparse.ArgumentParser) -> None:
         help="write a report: json, markdown or records",
     )  # fmt: skip
     merge.add_argument("-v", "--verbose", action="store_true", help="more patterns, confusion, tags, fields")
-
-
-def _add_calibrate_arguments(calibrate: argparse.ArgumentParser) -> None:
-    add = calibrate.add_argument
-    add("labelled", type=Path, help="a .jsonl or .csv file of answers with people's labels")
-    add("--rubric", metavar="TEXT|@FILE", help="what a good answer is; @FILE reads it from a file")
-    add("--model", help="the judge, a litellm model id (vendor/name)")
-    add("--param", action="append", default=[], metavar="NAME=VALUE", help="a param of the judge's model")
-    add("--votes", type=int, choices=(1, 3, 5, 7, 9), help="votes an answer (default 3)")
-    add("--threshold", type=_share, metavar="X", help="the score that a vote for the answer needs")
-    add("--min-kappa", type=_share, metavar="X", help="exit with 1 where the estimated kappa is below X")
-    add("--evalset", type=Path, metavar="FILE", help="take rubric and judge from its llm-rubric grader")
-    add("--grader", metavar="NAME", help="which llm-rubric grader of the evalset, by its option `name`")
-    for key, default in (
-        ("input", "input"),
-        ("output", "output"),
-        ("label", "label"),
-        ("context", "context"),
-    ):
-        add(f"--{key}-key", default=default, metavar="KEY", help=f"where a row has its {key} ({default})")
-    add("--expected-key", metavar="KEY", help="where a row has its reference (expected, else reference)")
-    add("--replies", action="append", default=[], type=Path, metavar="FILE",
-        help="recorded replies of the judge: no model, no key, no network")  # fmt: skip
-    add("--record", type=Path, metavar="FILE", help="write the judge's replies to FILE, for --replies")
-    add("--concurrency", type=int, default=50, metavar="N", help="requests in flight at once (default 50)")
-    add("--dir", default=".ftgate", type=Path, help="the folder of the response store (default .ftgate)")
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not usable; wanted: a share above 0 and up to 1")
-    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -283,6 +256,12 @@ def _calibrate(options: argparse.Namespace) -> int:
     return 0 if judged.is_usable else 1
 
 
+def _simulate(options: argparse.Namespace) -> int:
+    from pytest_ftgate.cli.simulate import run_simulate
+
+    return run_simulate(options)
+
+
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check": _check,
     "explain": _explain,
@@ -291,6 +270,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "merge": _merge,
     "store": run_store,
     "history": run_history,
+    "simulate": _simulate,
 }
 
 

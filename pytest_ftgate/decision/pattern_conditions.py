@@ -117,11 +117,26 @@ def _measure_share_distance(situation: Situation, share: float, wanted: float) -
     return abs(share - wanted) * 2 * measure_distance(DISPLAY_ALPHA, 0.5) / (high - low)
 
 
+def ask_control(situation: Situation) -> tuple[Condition, ...]:
+    """Whether the pattern search finds nothing where there is nothing to find, where that was tried."""
+    control = situation.summary.patterns.control
+    if control is None:
+        return ()
+    return (
+        Condition(
+            name="control",
+            text=f"negative control: {control.found:,} of {control.shuffles:,} shuffles find a pattern",
+            holds=control.holds,
+            remedy="" if control.holds else "check decision.alpha_fine_tune and decision.floor",
+        ),
+    )
+
+
 def ask_no_pattern(situation: Situation, below: Condition) -> Condition:
     """Whether no pattern recurs in all arms, and that could have been seen."""
     confirmed = [_ask_pattern(situation, pattern) for pattern in situation.summary.patterns.confirmed]
     nearest = [_ask_pattern(situation, pattern) for pattern in _find_nearest(situation)]
-    is_assessed, repeats = not situation.has_unassessed_patterns, situation.summary.repeats
+    is_assessed = not situation.has_unassessed_patterns
     parts = (
         below,
         join("none", "diffuse", "no pattern is confirmed", [*confirmed, *nearest]),
@@ -131,15 +146,22 @@ def ask_no_pattern(situation: Situation, below: Condition) -> Condition:
             holds=is_assessed,
             remedy="" if is_assessed else REPEAT,
         ),
-        compare(
-            "repeats",
-            "repeats of each case",
-            repeats,
-            ">=",
-            2,
-            holds=repeats >= 2,
-            unit="count",
-            remedy="" if repeats >= 2 else REPEAT,
-        ),
+        _ask_repeats(situation),
     )
     return join("all", "no_pattern", "every arm is below the bar, and nothing recurs in all of them", parts)
+
+
+def _ask_repeats(situation: Situation) -> Condition:
+    repeats = situation.summary.repeats
+    if situation.summary.further_trials:
+        return Condition(name="repeats", text="cases were asked again", holds=True)
+    return compare(
+        "repeats",
+        "repeats of each case",
+        repeats,
+        ">=",
+        2,
+        holds=repeats >= 2,
+        unit="count",
+        remedy="" if repeats >= 2 else REPEAT,
+    )

@@ -195,6 +195,12 @@ class Situation:
         return max(total - sum(p.share or 0.0 for p in barred), max(p.share or 0.0 for p in usable))
 
     @cached_property
+    def is_control_failed(self) -> bool:
+        """Whether the pattern search also finds patterns where there is nothing to find."""
+        control = self.summary.patterns.control
+        return control is not None and not control.holds
+
+    @cached_property
     def has_unassessed_patterns(self) -> bool:
         """Whether some candidate's recurrence could not be assessed (one repeat)."""
         return any(p.reproducible is None for p in self.summary.patterns.patterns)

@@ -12,7 +12,13 @@ from pytest_ftgate.decision.bar_conditions import (
 )
 from pytest_ftgate.decision.completeness import describe_gaps, describe_selection
 from pytest_ftgate.decision.conditions import compare, join
-from pytest_ftgate.decision.pattern_conditions import ask_no_pattern, ask_patterns, ask_ran, ask_share
+from pytest_ftgate.decision.pattern_conditions import (
+    ask_control,
+    ask_no_pattern,
+    ask_patterns,
+    ask_ran,
+    ask_share,
+)
 from pytest_ftgate.decision.situation import SMALL_KNOWLEDGE_TOKENS, Situation
 from pytest_ftgate.decision.wording import to_ascii
 from pytest_ftgate.model.verdict import Condition, Step
@@ -22,7 +28,7 @@ def build_steps(situation: Situation) -> tuple[Step, ...]:
     """All steps in their order; the verdict is that of the first whose condition holds."""
     knowing, small = ask_knowledge(situation), _ask_size(situation)
     below, patterns, share = ask_below(situation), ask_patterns(situation), ask_share(situation)
-    ran = ask_ran(situation)
+    ran, control = ask_ran(situation), ask_control(situation)
     spread = join("none", "little_explained", "they explain too little", (share,))
     return (
         Step(decision="not_asked", condition=_ask_selection(situation)),
@@ -46,13 +52,13 @@ def build_steps(situation: Situation) -> tuple[Step, ...]:
                 "all",
                 "fine_tune_justified",
                 "every arm is below the bar, and patterns explain why",
-                (ran, below, patterns, share),
+                (ran, below, patterns, share, *control),
             ),
         ),
         Step(
             decision="partial_pattern",
             condition=join(
-                "all", "partial_pattern", "patterns explain some of it", (below, patterns, spread)
+                "all", "partial_pattern", "patterns explain some of it", (below, patterns, spread, *control)
             ),
         ),
         Step(decision="no_pattern", condition=ask_no_pattern(situation, below)),

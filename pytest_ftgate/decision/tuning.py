@@ -113,7 +113,7 @@ def _tuning_p(situation: Situation) -> float:
 
 
 def _is_recurrence_assessed(situation: Situation) -> bool:
-    return situation.summary.repeats >= 2
+    return situation.summary.repeats >= 2 or situation.summary.further_trials > 0
 
 
 def _name_missing(situation: Situation) -> str:
@@ -168,8 +168,19 @@ def _open_conditions(situation: Situation) -> list[str]:
         reasons.append(
             "the patterns are about wrong values, and question 2 was waived: is it lack of knowledge?"
         )
+    if situation.is_control_failed:
+        reasons.append(_describe_failed_control(situation))
     if not _is_recurrence_assessed(situation):
         reasons.append("with 1 repeat of each case, recurrence of the patterns is not assessed")
     elif situation.has_unassessed_patterns and not situation.summary.patterns.confirmed:
         reasons.append("recurrence of the patterns is not assessed")
     return reasons
+
+
+def _describe_failed_control(situation: Situation) -> str:
+    control = situation.summary.patterns.control
+    found = f"{control.found:,} of {control.shuffles:,}" if control else "some"
+    return (
+        f"the negative control failed: the same search finds a pattern in {found} shuffles of the grades, so "
+        "that it proves nothing here (check `decision.alpha_fine_tune` and `decision.floor`)"
+    )

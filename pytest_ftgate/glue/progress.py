@@ -35,6 +35,14 @@ class ArmCount:
     judged: dict[str, int] = field(default_factory=dict)
     passed: dict[str, int] = field(default_factory=dict)
 
+    def add(self, record: Record) -> None:
+        """Count a trial, if it was judged."""
+        if record.is_judged:
+            case = record.key.case
+            self.judged[case] = self.judged.get(case, 0) + 1
+            if record.outcome == "passed":
+                self.passed[case] = self.passed.get(case, 0) + 1
+
 
 class Progress:
     """Counts booked items. All times are seconds of one clock that never goes back.
@@ -69,24 +77,25 @@ class Progress:
             self.planned -= self._trials_an_item.get(rung, 0)
             return
         self.planned -= payload.dropped
+        # Suspects may be given repeats beyond the plan, which come with the last item.
+        own = self._trials_an_item.get(rung, 0)
+        planned = [record for record in payload.records if record.key.repeat <= own]
+        self.planned += len(payload.records) - len(planned)
         self.done += len(payload.records)
         arm = self._arms.get(payload.evalset)
         if arm is None or arm.rung != rung:
             arm = self._arms[payload.evalset] = ArmCount(rung)
         self._latest = payload.evalset
         for record in payload.records:
-            self._count(arm, record)
+            self._count_spending(record)
+        for record in planned:
+            arm.add(record)
         if now - self._samples[-1][0] >= 1.0:
             self._samples.append((now, self.done))
         elif len(self._samples) > 1:
             self._samples[-1] = self._samples[-1][0], self.done
 
-    def _count(self, arm: ArmCount, record: Record) -> None:
-        if record.is_judged:
-            case = record.key.case
-            arm.judged[case] = arm.judged.get(case, 0) + 1
-            if record.outcome == "passed":
-                arm.passed[case] = arm.passed.get(case, 0) + 1
+    def _count_spending(self, record: Record) -> None:
         self.errors += record.outcome == "error"
         costs = [None if record.cached else record.cost_usd, record.serving_cost_usd]
         self.has_paid = self.has_paid or not record.cached

@@ -107,7 +107,7 @@ def _finish_report(item: EvalsetItem, report: pytest.TestReport, *, as_text: boo
             case=item.planned.case,
             status=item.status,
             reason=item.reason,
-            records=item.result.records,
+            records=(*item.result.records, *item.result.further),
             lines=item.lines,
             dropped=item.result.dropped,
             not_needed=item.result.not_needed,

@@ -14,6 +14,7 @@ import pytest
 from pytest_ftgate.engine_setup import make_engine
 from pytest_ftgate.errors import EvalsetError, FtgateError
 from pytest_ftgate.execution.recorded_provider import ResponseRecorder, merge_parts
+from pytest_ftgate.further_repeats import make_further
 from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.model.codec import decode_record, dump_json, encode_record
 from pytest_ftgate.model.evalset import Location
@@ -89,10 +90,13 @@ class FtgateSession:
         No key is in the records.
         """
         result = self.runner.finish(item.planned)
-        clean = [self._redact(record) for record in result.records]
+        given = (*result.records, *result.further)
+        clean = [self._redact(record) for record in given]
         records, lines = tuple(record for record, _ in clean), tuple(line for _, line in clean)
-        is_same = all(record is one for record, one in zip(records, result.records, strict=True))
-        return (result if is_same else replace(result, records=records)), lines
+        if all(record is one for record, one in zip(records, given, strict=True)):
+            return result, lines
+        own = len(result.records)
+        return replace(result, records=records[:own], further=records[own:]), lines
 
     def _redact(self, record: Record) -> tuple[Record, str]:
         # Reasons, test reports, JUnit and the terminal are made of records: here is the one place before all.
@@ -142,8 +146,13 @@ class FtgateSession:
             self.problems.append(text)
 
     def trial_order(self) -> Iterator[TrialKey]:
-        """All trials of all plans, in plan order."""
-        return (trial.key for plan in self.plans.values() for item in plan.items for trial in item.trials)
+        """All trials of all plans, in plan order, with the further ones that may be asked."""
+        return (
+            trial.key
+            for plan in self.plans.values()
+            for item in plan.items
+            for trial in (*item.trials, *make_further(item, plan))
+        )
 
     def _make_runner(self) -> Runner:
         if self.settings.record:

@@ -34,7 +34,7 @@ _OTHER_SECTIONS: Mapping[str, Json] = {
     "cases": [{"input": "-"}],
 }
 """Sections with readers of their own, as the schema is happy with: it judges the head only."""
-_CONSTANTS = ("alpha", "alpha_fine_tune", "floor", "share", "looks", "seed", "min_cases")
+_CONSTANTS = ("alpha", "alpha_fine_tune", "floor", "share", "looks", "further_repeats", "seed", "min_cases")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ def _make_decision(written: Json) -> DecisionSpec:
         return DecisionSpec(enabled=False)
     stated = written or {}
     constants = {key: stated[key] for key in _CONSTANTS if key in stated}
-    for key in ("looks", "seed", "min_cases"):
+    for key in ("looks", "further_repeats", "seed", "min_cases"):
         if key in constants:
             constants[key] = int(constants[key])
     return DecisionSpec(

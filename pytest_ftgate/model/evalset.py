@@ -15,6 +15,7 @@ Message: TypeAlias = Mapping[str, Any]
 MIN_CASES = 50
 DEFAULT_BAR = 0.80
 DEFAULT_REPEATS = 5
+FURTHER_REPEATS = 4
 AS_IS = "as_is"
 TRANSFORMS = ("strip_fence", "strip_think", "extract_json", "lower", "strip")
 """Built-in names for a grader's option `transform`."""
@@ -155,7 +156,10 @@ class Knowledge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionSpec:
-    """Constants of the decision (STATISTICS section 0), fixed before the run and hashed."""
+    """Constants of the decision (STATISTICS section 0), fixed before the run and hashed.
+
+    `further_repeats`: of a case that failed, where only recurrence is not shown; 0 = none.
+    """
 
     enabled: bool = True
     alpha: float = 0.05
@@ -163,6 +167,7 @@ class DecisionSpec:
     floor: float = 0.05
     share: float = 0.5
     looks: int = 4
+    further_repeats: int = FURTHER_REPEATS
     seed: int = 0
     min_cases: int = MIN_CASES
     waive: Mapping[str, str] = field(default_factory=dict)

@@ -8,6 +8,12 @@ from typing import Literal
 
 from pytest_ftgate.model.comparison import RolePair
 from pytest_ftgate.model.finding import Finding as Finding
+from pytest_ftgate.model.pattern import ArmPattern as ArmPattern
+from pytest_ftgate.model.pattern import Example as Example
+from pytest_ftgate.model.pattern import Pattern as Pattern
+from pytest_ftgate.model.pattern import PatternPart as PatternPart
+from pytest_ftgate.model.pattern import PatternSet as PatternSet
+from pytest_ftgate.model.pattern import TagExcess as TagExcess
 from pytest_ftgate.model.rate import Rate as Rate
 from pytest_ftgate.model.response import SchemaEnforced
 from pytest_ftgate.model.run import FollowUps, Looks
@@ -88,111 +94,6 @@ class ArmSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """One raw failing output of a pattern, as the model gave it. `reason`: what the grader said of it."""
-
-    case: str
-    arm: str
-    role: str
-    repeat: int
-    output: str | None
-    expected: str | None = None
-    input: str | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArmPattern:
-    """A pattern under one arm: its rate over cases and the p-value of H0 rate <= floor."""
-
-    arm: str
-    role: str
-    rate: Rate
-    p_floor: float
-    trials: int
-    cases: int
-    recurring_cases: int
-    recurrence: float | None
-    agreement: float | None = None
-    agreement_p: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatternPart:
-    """A narrower signature within a wider pattern, and the failing trials that show it."""
-
-    signature: str
-    trials: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagExcess:
-    """A tag found more often among the cases of a pattern than chance explains.
-
-    `hits` of `cases` cases that carry the tag show the pattern under the best arm, of `all_hits` of
-    `all_cases` judged ones. `p_holm`: Fisher's exact test, one-sided, corrected over the tags tested.
-    """
-
-    tag: str
-    hits: int
-    cases: int
-    all_hits: int
-    all_cases: int
-    p_holm: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pattern:
-    """All failing trials of one signature, over the arms that were run.
-
-    `p_holm`: intersection-union p-value over arms, Holm-corrected over candidates.
-    `share`: of all failures under the best arm. `reproducible` None = not assessed (one repeat).
-    `specific` is set on confirmed patterns: all of them together reach the share.
-    `parts`: the commonest of the `part_count` narrower signatures it is made of; none for a leaf.
-    `told_by`: the pattern of the same set that is shown to a reader in its place.
-    """
-
-    signature: str
-    kind: str
-    level: Literal["leaf", "rollup", "family"]
-    trials: int
-    cases: int
-    arms: tuple[ArmPattern, ...]
-    rate: Rate
-    recurrence: float | None
-    form: Literal["case-bound", "stochastic"] | None
-    share: float | None
-    share_low: float | None = None
-    share_high: float | None = None
-    p_holm: float | None = None
-    reproducible: bool | None = None
-    specific: bool | None = None
-    why_not: str = ""
-    examples: tuple[Example, ...] = ()
-    hint: str = ""
-    tags: tuple[TagExcess, ...] = ()
-    parts: tuple[PatternPart, ...] = ()
-    part_count: int = 0
-    told_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatternSet:
-    """Patterns, most frequent first, and the share that the confirmed ones explain together."""
-
-    patterns: tuple[Pattern, ...] = ()
-    confirmed_share: float | None = None
-    confirmed_share_low: float | None = None
-    confirmed_share_high: float | None = None
-    best_arm: str | None = None
-    p_best: float | None = None
-
-    @property
-    def confirmed(self) -> tuple[Pattern, ...]:
-        return tuple(p for p in self.patterns if p.reproducible)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Paired:
     """Accuracy of arm `first` minus `second`, paired by case: one-sided bounds at alpha each."""
 
@@ -228,6 +129,7 @@ class Summary:
     some recorded answers carry no request hash. `judges`: grader → agreement of its votes. `cost_usd` is
     what this run paid, `serving_cost_usd` what of it went to judges and embedders (None: not asked, or no
     price known). `judged_cases` = cases with expected outputs, or whose graders need none, under `as_is`.
+    `further_trials`: judged repeats beyond those planned, for recurrence alone.
     """
 
     evalset: str
@@ -236,7 +138,7 @@ class Summary:
     repeats: int
     multiplicity: int
     arms: tuple[ArmSummary, ...]
-    patterns: PatternSet = PatternSet()
+    patterns: PatternSet = field(default_factory=PatternSet)
     paired: tuple[Paired, ...] = ()
     role_pairs: tuple[RolePair, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -263,6 +165,7 @@ class Summary:
     serving_cost_usd: float | None = None
     unpriced_calls: int = 0
     judges: Mapping[str, JudgeAgreement] = field(default_factory=dict)
+    further_trials: int = 0
 
     def arm(self, name: str, role: str = "candidate") -> ArmSummary | None:
         """The summary of that arm × role, or None."""

@@ -17,6 +17,9 @@ LEVELS: tuple[Level, ...] = ("leaf", "rollup", "family")
 ALIKE = 0.9
 """Leaves that each make up this share of their roll-up's trials come together: one finding."""
 
+_MAX_CACHED = 1_000
+"""Characters of signatures that are worth remembering: hostile ones are long, and all different."""
+
 Hits = Mapping[str, Mapping[str, int]]
 """Arm → case id → failing trials that hit."""
 
@@ -38,17 +41,29 @@ class Failing:
 
 @dataclass(slots=True)
 class ArmTrials:
-    """The judged trials of one arm: `graded` and `failed` map case ids to trials."""
+    """The judged trials of one arm: `graded` and `failed` map case ids to trials.
+
+    `further` and `further_failing` are those beyond the repeats planned, which suspects were given: they
+    count in no rate, and show only whether a failure recurs (STATISTICS section 0). `labels`: case id → the
+    label that it expects, where a grader told it.
+    """
 
     arm: str
     graded: dict[str, int] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)
     failing: list[Failing] = field(default_factory=list)
+    further: dict[str, int] = field(default_factory=dict)
+    further_failing: list[Failing] = field(default_factory=list)
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def count_draws(self, case: str) -> int:
+        """Judged trials of a case, further ones included."""
+        return self.graded.get(case, 0) + self.further.get(case, 0)
 
     @property
     def draws(self) -> int:
-        """The most judged trials of any case."""
-        return max(self.graded.values(), default=0)
+        """The most judged trials of any case, further ones included."""
+        return max(map(self.count_draws, self.graded), default=0)
 
 
 @dataclass(slots=True)
@@ -76,7 +91,7 @@ class Candidate:
         by_case[trial.case] = by_case.get(trial.case, 0) + 1
 
 
-def gather_trials(records: Iterable[Record], arms: Sequence[str]) -> dict[str, ArmTrials]:
+def gather_trials(records: Iterable[Record], arms: Sequence[str], repeats: int) -> dict[str, ArmTrials]:
     """The candidate's judged trials of those arms, in an order that does not depend on the records'."""
     gathered = {arm: ArmTrials(arm) for arm in arms}
     for record in records:
@@ -84,14 +99,39 @@ def gather_trials(records: Iterable[Record], arms: Sequence[str]) -> dict[str, A
         trials = gathered.get(key.arm)
         if trials is None or key.role != CANDIDATE or not record.is_judged:
             continue
-        trials.graded[key.case] = trials.graded.get(key.case, 0) + 1
+        is_further = key.repeat > repeats
+        graded, failing = (
+            (trials.further, trials.further_failing) if is_further else (trials.graded, trials.failing)
+        )
+        graded[key.case] = graded.get(key.case, 0) + 1
+        for grade in record.grades:
+            if grade.expected_label is not None:
+                trials.labels[key.case] = grade.expected_label
         if record.outcome == "failed":
-            trials.failed[key.case] = trials.failed.get(key.case, 0) + 1
-            leaves = _list_leaves(record.signature, record.secondary)
-            trials.failing.append(Failing(key.arm, key.case, key.repeat, leaves, _list_names(leaves), record))
+            if not is_further:
+                trials.failed[key.case] = trials.failed.get(key.case, 0) + 1
+            leaves, names = _list_signatures(record.signature, record.secondary)
+            failing.append(Failing(key.arm, key.case, key.repeat, leaves, names, record))
     for trials in gathered.values():
-        trials.failing.sort(key=lambda trial: (trial.case, trial.repeat))
+        for failing in (trials.failing, trials.further_failing):
+            failing.sort(key=lambda trial: (trial.case, trial.repeat))
     return gathered
+
+
+def _list_signatures(
+    primary: str | None, secondary: tuple[str, ...]
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Signatures of a trial, and those with all wider ones."""
+    if sum(map(len, (primary or "", *secondary))) <= _MAX_CACHED:
+        return _list_cached(primary, secondary)
+    leaves = _list_leaves(primary, secondary)
+    return leaves, _list_names(leaves)
+
+
+@lru_cache(maxsize=16_384)
+def _list_cached(primary: str | None, secondary: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
+    leaves = _list_leaves(primary, secondary)
+    return leaves, _list_names(leaves)
 
 
 def _list_leaves(primary: str | None, secondary: tuple[str, ...]) -> tuple[str, ...]:

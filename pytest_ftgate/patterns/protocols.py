@@ -22,6 +22,10 @@ class ArmRates(Protocol):
         """p-value of H0 "the rate is at most `floor`"."""
         ...
 
+    def find_least_above(self, floor: float, alpha: float) -> float:
+        """A rate below which none is shown above `floor` at level `alpha`, however its hits are spread."""
+        ...
+
 
 class PatternStatistics(Protocol):
     """Functions of statistics that patterns are found with."""

@@ -18,11 +18,11 @@ from pytest_ftgate.patterns.agreement import (
     measure_cross_agreement,
 )
 from pytest_ftgate.patterns.mining import LEVELS, Candidate, Failing, Hits, count_hits
+from pytest_ftgate.patterns.recurrence import find_weak_arms, list_further
 from pytest_ftgate.patterns.signature import is_within, needs_agreement
 from pytest_ftgate.patterns.survey import Survey
 
 MIN_CASES = 3
-MIN_RECURRING_CASES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Assessment:
     """What is known of a candidate. `reproducible` None = it could not be assessed.
 
     `p_by_arm` are p-values of H0 "rate <= floor". `is_covered`: it says nothing beyond narrower
-    patterns that are confirmed.
+    patterns that are confirmed. `open_arms`: where it lacks nothing but recurrence, the arms without it.
     """
 
     candidate: Candidate
@@ -40,6 +40,7 @@ class Assessment:
     why_not: str = ""
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     is_covered: bool = False
+    open_arms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +123,10 @@ def _assess(tested: _Tested, survey: Survey, confirmed: set[str]) -> Assessment:
     unknown = Assessment(candidate, tested.p_by_arm, tested.p_holm, None)
     if not candidate.is_of_the_model:
         return replace(unknown, reproducible=False, why_not=_not_the_model(candidate.kind))
-    if survey.is_single:
-        return replace(unknown, why_not="not assessed: one repeat per case")
     weakness = _find_weakness(candidate.hits, tested.p_holm, survey)
+    if survey.is_single:
+        open_arms = () if weakness else survey.arms
+        return replace(unknown, why_not="not assessed: one repeat per case", open_arms=open_arms)
     if weakness:
         return replace(unknown, reproducible=False, why_not=weakness)
     trials: Sequence[Failing] = candidate.trials
@@ -136,10 +138,12 @@ def _assess(tested: _Tested, survey: Survey, confirmed: set[str]) -> Assessment:
         if _find_weakness(hits, _find_worst_p(hits, survey) * tested.multiplier, survey):
             why_not = "covered by narrower patterns"
             return replace(unknown, reproducible=False, why_not=why_not, is_covered=True)
-    recurs, why_not = _find_recurrence(hits, survey)
-    if not recurs or not needs_agreement(candidate.signature, candidate.level):
-        return replace(unknown, reproducible=recurs, why_not=why_not)
-    agreements = measure_by_arm(trials, candidate.signature, survey)
+    name = candidate.signature
+    open_arms, recurs, why_not = find_weak_arms(hits, survey, name, members)
+    if not recurs or not needs_agreement(name, candidate.level):
+        return replace(unknown, reproducible=recurs, why_not=why_not, open_arms=open_arms)
+    further = [trial for arm in survey.arms for trial in list_further(survey, arm, name, members)]
+    agreements = measure_by_arm([*trials, *further], name, survey)
     agrees, why_not = _read_agreements(agreements, survey)
     return replace(unknown, reproducible=agrees, why_not=why_not, agreements=agreements)
 
@@ -162,22 +166,6 @@ def _find_weakness(hits: Hits, p_holm: float | None, survey: Survey) -> str:
     if p_holm is None or p_holm > survey.decision.alpha_fine_tune:
         return f"rate not shown above {survey.decision.floor:.0%} in every arm"
     return ""
-
-
-def _find_recurrence(hits: Hits, survey: Survey) -> tuple[bool | None, str]:
-    """Whether the candidate recurs in every arm: across repeats, or where those are identical across arms."""
-    for arm in survey.arms:
-        by_case = hits[arm]
-        if arm in survey.identical:
-            others = [name for name in survey.arms if survey.roots[name] != survey.roots[arm]]
-            shared = sum(any(case in hits[name] for name in others) for case in by_case)
-            if shared < MIN_RECURRING_CASES:
-                return None, f"not assessed: repeats under {arm} are identical"
-        elif survey.trials[arm].draws < 2:
-            return None, f"not assessed: one repeat per case under {arm}"
-        elif sum(count >= 2 for count in by_case.values()) < MIN_RECURRING_CASES:
-            return False, f"does not recur across repeats under {arm}"
-    return True, ""
 
 
 def measure_by_arm(trials: Sequence[Failing], name: str, survey: Survey) -> dict[str, Agreement]:

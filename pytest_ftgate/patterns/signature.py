@@ -66,6 +66,11 @@ def _clean(part: str) -> str:
     return f"{head[: MAX_PART - 9]}~{digest}"
 
 
+def name_label(label: str) -> str:
+    """The label as it stands in the signature of a confusion."""
+    return _clean(label)
+
+
 def _show(char: str) -> str:
     return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 

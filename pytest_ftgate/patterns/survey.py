@@ -20,7 +20,7 @@ class Survey:
     `roots` maps an arm to the arm whose answers it judges: arms with one root are one observation.
     `identical`: arms whose repeats are all the same, so that their repeats are no evidence.
     `best` is the arm with the highest accuracy; `tags` are those of the cases judged under it.
-    `is_single`: one repeat was planned.
+    `is_single`: no case was drawn twice.
     """
 
     arms: tuple[str, ...]
@@ -57,7 +57,7 @@ def build_survey(
     names = tuple(arm.arm for arm in run)
     decision = plan.evalset.decision
     groups = {case.id: case.group for case in plan.evalset.cases if case.group is not None}
-    trials = gather_trials(records, names)
+    trials = gather_trials(records, names, plan.repeats)
     best = max(judged, key=_accuracy_of).arm
     return Survey(
         arms=names,
@@ -91,7 +91,8 @@ def find_roots(plan: Plan, arms: Sequence[str]) -> dict[str, str]:
     for item in plan.items:
         if item.role != CANDIDATE or item.arm not in roots:
             continue
-        for trial in item.trials:
+        # Arms that share the first draw of a case share them all.
+        for trial in item.trials[:1]:
             other = trial.source_arm
             if other is None and trial.request_hash:
                 other = seen.setdefault((item.case, trial.request_hash, trial.draw), item.arm)

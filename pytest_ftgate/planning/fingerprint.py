@@ -59,6 +59,12 @@ def draw_name(repeat: int, rank: int) -> str:
     return intern(str(repeat) if rank == 0 else f"{repeat}.{rank}")
 
 
+def rename_draw(draw: str, repeat: int) -> str:
+    """The draw of another repeat of the same trial."""
+    _, dot, rank = draw.partition(".")
+    return intern(f"{repeat}{dot}{rank}")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)

@@ -29,6 +29,7 @@ from pytest_ftgate.reports.pattern_text import (
 )
 from pytest_ftgate.reports.prompt_text import describe_prompt_blocks
 from pytest_ftgate.reports.role_text import describe_roles
+from pytest_ftgate.reports.search_text import describe_further, describe_search
 from pytest_ftgate.reports.tables import rank_rates
 from pytest_ftgate.reports.terminal import TITLES, name_changes
 
@@ -81,6 +82,8 @@ def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
         yield "\n".join(f"- {escape_text(line)}" for line in notes)
     yield _gates_table(entry["gates"])
     yield from _pattern_blocks(entry["patterns"])
+    if search := [text for text in (*describe_search(entry), describe_further(entry)) if text]:
+        yield "\n".join(f"- {escape_text(text)}" for text in search)
     yield from _breakdown_blocks(entry)
     yield from describe_prompt_blocks(entry)
     if entry["judges"]:

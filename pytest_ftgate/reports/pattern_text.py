@@ -137,6 +137,9 @@ def describe_recurrence(pattern: Pattern) -> list[str]:
         low, high = pattern["share_low"], pattern["share_high"]
         interval = "" if low is None or high is None else f" [{100 * low:.0f}..{100 * high:.0f}]"
         facts.append(f"{format_percent(pattern['share'], 0)} of the failures{interval}")
+    expected = pattern.get("rate_expected")
+    if expected is not None and expected["value"] is not None:
+        facts.append(f"{format_percent(expected['value'], 0)} of the trials that expect this label")
     if pattern["recurrence"] is not None:
         facts.append(f"recurs in {format_percent(pattern['recurrence'], 0)} of a hit case's other repeats")
     arms = [

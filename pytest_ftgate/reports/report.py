@@ -76,6 +76,8 @@ def describe_evalset(plan: Plan, summary: Summary, judgement: Judgement) -> dict
         "arms": [_describe_arm(arm) for arm in summary.arms],
         "patterns": [_describe_pattern(pattern) for pattern in summary.patterns.patterns],
         "confirmed_share": _describe_share(summary),
+        "pattern_control": asdict(control) if (control := summary.patterns.control) else None,
+        "further_trials": summary.further_trials,
         "comparisons": [_describe_comparison(pair) for pair in summary.paired],
         "roles": [asdict(pair) for pair in summary.role_pairs],
         "prompts": describe_prompts(plan),
@@ -186,6 +188,7 @@ def _describe_pattern(pattern: Pattern) -> dict[str, Json]:
         "share": pattern.share,
         "share_low": pattern.share_low,
         "share_high": pattern.share_high,
+        "rate_expected": describe_rate(pattern.rate_expected, "failed"),
         "p_holm": pattern.p_holm,
         "reproducible": pattern.reproducible,
         "specific": pattern.specific,
@@ -234,6 +237,7 @@ def _describe_share(summary: Summary) -> dict[str, Json]:
         "low": patterns.confirmed_share_low,
         "high": patterns.confirmed_share_high,
         "best_arm": patterns.best_arm,
+        "ceiling": patterns.ceiling,
     }
 
 

@@ -26,6 +26,8 @@ def measure_judges(plan: Plan, records: Iterable[Record], groups: Groups) -> dic
     """
     shares: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
+        if not record.grades:
+            continue
         for name, votes in _list_votes(record, plan.graders.get(record.key.case, ())):
             if sum(votes) >= 2:
                 shares[name][record.key.case].append(_agree(votes))

@@ -12,6 +12,9 @@ from pytest_ftgate.statistics.intervals import Estimate, Groups, Sample, build_s
 from pytest_ftgate.statistics.rates import DISPLAY_ALPHA, build_empty_rate, build_rate, divide
 from pytest_ftgate.statistics.tag_excess import find_tag_excess
 
+_STEPS = 30
+"""Of a bisection."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArmRates:
@@ -32,6 +35,18 @@ class ArmRates:
         if not self.graded:
             return 1.0
         return self.sample.estimate(divide(hits, self.graded)).p_at_most(floor)
+
+    def find_least_above(self, floor: float, alpha: float) -> float:
+        """A rate below which none is shown above `floor` at level `alpha`: as if all trials were independent,
+        which no spread of the hits surpasses.
+        """
+        trials = float(max(self.sample.trials, 1))
+        low, high = 0.0, 1.0
+        for _ in range(_STEPS):
+            middle = (low + high) / 2
+            is_shown = Estimate(middle, trials).p_at_most(floor) <= alpha
+            low, high = (low, middle) if is_shown else (middle, high)
+        return low
 
 
 @dataclass(frozen=True, slots=True)

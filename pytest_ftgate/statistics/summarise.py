@@ -27,16 +27,25 @@ from pytest_ftgate.statistics.rates import adjust_level
 from pytest_ftgate.statistics.role_pairs import compare_roles
 from pytest_ftgate.statistics.sample_size import plan_cases
 from pytest_ftgate.statistics.spending import count_unpriced, measure_follow_ups, sum_serving, sum_spent
-from pytest_ftgate.statistics.tallies import Counts, count_records, find_format_cases, set_aside
+from pytest_ftgate.statistics.tallies import (
+    Counts,
+    count_further,
+    count_records,
+    find_format_cases,
+    set_aside,
+    set_further_aside,
+)
 
 
 def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary:
     """The numbers of an evalset from its records, in any order. `patterns` is left empty.
 
-    Only judged trials count in rates: an unanswered trial is missing, an ungraded case is not in n.
+    Only judged trials count in rates: an unanswered trial is missing, an ungraded case is not in n, and of
+    each case the first `plan.repeats` repeats count.
     """
     evalset, alpha = plan.evalset, plan.evalset.decision.alpha
-    records = set_aside(records, facts.looks)
+    further = count_further(records, plan.repeats)
+    records = set_further_aside(set_aside(records, facts.looks), plan.repeats)
     counts = count_records(records)
     frame = ArmFrame(
         plan=plan,
@@ -82,6 +91,7 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
         serving_cost_usd=sum_serving(records),
         unpriced_calls=count_unpriced(records),
         judges=measure_judges(plan, records, frame.groups),
+        further_trials=further,
     )
 
 

@@ -32,6 +32,8 @@ def find_tag_excess(
     margins alone, on which the test is conditional, and so it is not counted among the tests
     (Tarone, 1990).
     """
+    if not any(tags.values()):
+        return ()
     tables = _count_units(hits, tags, groups)
     tested = sorted(tag for tag, table in tables.items() if _find_least_p(*table) <= alpha)
     adjusted = holm.adjust([find_p_excess(*tables[tag]) for tag in tested])

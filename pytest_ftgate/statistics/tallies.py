@@ -80,7 +80,7 @@ class Counts:
             self.unanswered += record.is_unanswered
         if record.schema_enforced is not None:
             self.enforced.add(record.schema_enforced)
-        if not record.is_unanswered:
+        if outcome == "passed" or not record.is_unanswered:
             self.answered[case] = self.answered.get(case, 0) + 1
             self._add_output(case, record)
             self.spending.setdefault(case, CaseSpending()).add(record)
@@ -121,6 +121,25 @@ def set_aside(records: Sequence[Record], looks: Mapping[tuple[str, str], Looks])
         else record
         for record in records
     ]
+
+
+def set_further_aside(records: Sequence[Record], repeats: int) -> Sequence[Record]:
+    """The records, those of repeats beyond the planned ones as ungraded.
+
+    They were paid for. In a rate they would add failures to the cases that failed (STATISTICS section 0); one
+    without an answer was not wanted by the plan, and leaves no gap.
+    """
+    if all(record.key.repeat <= repeats for record in records):
+        return records
+    return [
+        record if record.key.repeat <= repeats else replace(record, outcome="ungraded", signature=None)
+        for record in records
+    ]
+
+
+def count_further(records: Iterable[Record], repeats: int) -> int:
+    """Judged trials beyond the planned repeats."""
+    return sum(record.key.repeat > repeats and record.is_judged for record in records)
 
 
 def count_records(records: Iterable[Record]) -> dict[tuple[str, str], Counts]:

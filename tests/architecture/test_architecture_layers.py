@@ -14,10 +14,13 @@ STAGES = (
     "loading", "planning", "execution", "grading", "statistics", "patterns", "decision", "storage", "reports",
 )  # fmt: skip
 GROUND = ("pytest_ftgate.model", "pytest_ftgate.errors", "pytest_ftgate.registry")
-COMPOSERS = tuple(
-    f"pytest_ftgate.{path.stem}"
-    for path in PACKAGE.glob("*.py")
-    if path.stem not in ("__init__", "errors", "registry", "hookspec", "plugin")
+COMPOSERS = (
+    "pytest_ftgate.simulation",
+    *(
+        f"pytest_ftgate.{path.stem}"
+        for path in PACKAGE.glob("*.py")
+        if path.stem not in ("__init__", "errors", "registry", "hookspec", "plugin")
+    ),
 )
 MODULES = sorted(
     ".".join(("pytest_ftgate", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
@@ -66,7 +69,7 @@ def test_imports_stay_within_their_layer(module: str) -> None:
         allowed: tuple[str, ...] = ("pytest_ftgate.model",)
     elif stage is not None:
         allowed = (*GROUND, f"pytest_ftgate.{stage}")
-    elif module in COMPOSERS:
+    elif any(in_layer(module, composer) for composer in COMPOSERS):
         allowed = (*GROUND, *(f"pytest_ftgate.{s}" for s in STAGES), *COMPOSERS)
     else:
         return

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
+from random import Random
 from typing import Any, cast
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
-from simulation_world import ARMS, Size, make_plan
 
 from pytest_ftgate.decision.builtin import register as register_gates
 from pytest_ftgate.execution.engine import Engine
@@ -33,6 +33,11 @@ from pytest_ftgate.model.verdict import Judgement
 from pytest_ftgate.pipeline import judge
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.runner import Runner
+from pytest_ftgate.simulation.draws import Trials, draw_levels, draw_trials, list_signatures
+from pytest_ftgate.simulation.experiment import Size
+from pytest_ftgate.simulation.setting import Setting, build_plan, build_setting
+from pytest_ftgate.simulation.world import COLUMNS, World
+from pytest_ftgate.simulation.worlds import list_worlds
 
 SETTINGS = Settings(rootdir="/", directory="/none")
 
@@ -67,8 +72,8 @@ def registries() -> Registries:
 @cache
 def make_run_plan(size: Size, arms: int = 1, gated: bool = True) -> Plan:
     """The first arms of the simulated plan, graded by `equals`: "x" is right, all else is a signature."""
-    plan = make_plan(size, 0.8)
-    names = ARMS[:arms]
+    plan = build_plan(*size)
+    names = COLUMNS[:arms]
     graders = (GraderSpec(name="equals"),)
     evalset = replace(
         plan.evalset,
@@ -112,11 +117,19 @@ def run(plan: Plan, answer: Callable[[TrialKey], str], settings: Settings = SETT
     for item in items:
         result = runner.finish(item)
         told: dict[str, Any] = {name: getattr(result, name) for name in result.__slots__}
+        told["records"] += told.pop("further")
         ledger.book(
-            Payload(evalset="w", arm=item.arm, role=item.role, case=item.case, status="passed", **told)
+            Payload(
+                evalset=plan.evalset.name,
+                arm=item.arm,
+                role=item.role,
+                case=item.case,
+                status="passed",
+                **told,
+            )
         )
     runner.close()
-    records: list[Record] = ledger.records("w")
+    records: list[Record] = ledger.records(plan.evalset.name)
     facts = ledger.facts(plan, items, None)
     summary, judgement = judge(plan, records, facts, settings=settings, registries=registries())
     return Outcome(summary, judgement, frozenset(engine.asked))
@@ -147,7 +160,7 @@ def run_world(
         passes = draw_passes(rng, rates, size, icc)
 
         def answer(key: TrialKey) -> str:
-            is_right = passes[ARMS.index(key.arm), int(key.case[1:]), key.repeat - 1]
+            is_right = passes[COLUMNS.index(key.arm), int(key.case[1:]), key.repeat - 1]
             return "x" if is_right else f"no {key.case} {key.repeat}"
 
         return run(plan, answer)
@@ -159,3 +172,26 @@ def share_used(outcome: Outcome, arm: str = "as_is") -> float:
     """Share of the arm's cases that were asked."""
     asked = {key.case for key in outcome.asked if key.arm == arm}
     return len(asked) / outcome.summary.total_cases
+
+
+def draw_world(key: str, size: Size, number: int) -> tuple[World, Setting, Trials]:
+    """What a world's evalset of that number answers, further repeats of suspects included."""
+    world, setting, rng = list_worlds()[key], build_setting(*size), Random(f"{key} {number}")
+    most = size[1] + setting.plan.evalset.decision.further_repeats
+    levels = draw_levels(world, setting, rng)
+    return world, setting, draw_trials(world, setting, levels, rng, repeats=most)
+
+
+def run_drawn(key: str, size: Size, number: int, *, looks: int = 4) -> Outcome:
+    """The run of that evalset, through the runner."""
+    world, _, trials = draw_world(key, size, number)
+    names = list_signatures(world)
+    plan = make_run_plan(size, len(COLUMNS))
+    decision = replace(plan.evalset.decision, looks=looks)
+    plan = replace(plan, evalset=replace(plan.evalset, decision=decision))
+
+    def answer(key: TrialKey) -> str:
+        number = trials[COLUMNS.index(key.arm)][int(key.case[1:])][key.repeat - 1]
+        return names[number] or "x"
+
+    return run(plan, answer)

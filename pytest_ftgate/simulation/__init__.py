@@ -1,0 +1,1 @@
+"""Synthetic worlds of which the truth is known, judged by the decision code itself."""
