@@ -165,7 +165,8 @@ def _list_assumptions(method: Method) -> Iterator[str]:
     yield "training grows in proportion to the model's size"
     lent_by = read_training(method.method).lent_by
     if lent_by is not None:
-        yield f"the page has no training of {method.label}: that of {lent_by} is taken"
+        label = read_references()["methods"][lent_by]["label"]
+        yield f"the page has no training of {method.label}: that of {label} is taken"
     yield "set-up and training are both paid; evaluating, repeating and upkeep only where stated"
 
 

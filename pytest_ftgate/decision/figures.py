@@ -69,7 +69,10 @@ class Figures:
         name = "fine_tune.serving_usd_per_m_tokens"
         stated = self.read(name)
         if isinstance(stated, Mapping):
-            return tuple(self.take(f"{name}.{part}", 0.0, "assumed") for part in ("input", "output"))  # type: ignore[return-value]
+            parts = [
+                self.take(f"{name}.{part}", 0.0, "assumed") or (0.0, 0.0) for part in ("input", "output")
+            ]
+            return parts[0], parts[1]
         is_rented = stated is None and self.read("fine_tune.serving_usd_per_month") is not None
         reference = 0.0 if is_rented else read_references()["serving_usd_per_m_tokens"]["tuned_self_hosted"]
         price = self.take(name, reference, "assumed" if is_rented else "reference") or (0.0, 0.0)

@@ -19,7 +19,7 @@ from decision_world import (
     worlds,
 )
 from jsonschema import Draft202012Validator
-from report_world import HOSTILE, load_schema, planned_report, report_of
+from report_world import HOSTILE, SCHEMAS, load_schema, planned_report, report_of
 
 from pytest_ftgate.model.evalset import GateSpec, ModelSpec
 from pytest_ftgate.model.spending import UsdDifference
@@ -69,6 +69,14 @@ def test_a_month_of_each_arm_and_the_plan_stand_in_both(shown: Any) -> None:
         "not measurements",
     ):
         assert wanted in text
+
+
+def test_the_document_shows_what_the_terminal_shows() -> None:
+    text = (SCHEMAS.parent / "docs" / "economics.md").read_text(encoding="utf-8")
+    shown = text.split("```text\n")[1].split("\n```")[0]
+    lines = [line.removeprefix("  ") for line in render_evalset(planned_report()["evalsets"][0])]
+    assert shown in "\n".join(lines)
+    assert len(shown.splitlines()) > 40
 
 
 def test_what_is_taken_for_granted_is_said_where_there_is_room() -> None:
