@@ -16,6 +16,7 @@ from typing import Any, get_args
 
 from pytest_ftgate import __version__
 from pytest_ftgate.cli.calibrate_arguments import add_calibrate_arguments, read_share
+from pytest_ftgate.cli.export import add_export_arguments, run_export
 from pytest_ftgate.cli.history import add_history_arguments, run_history
 from pytest_ftgate.cli.simulate_arguments import add_simulate_arguments
 from pytest_ftgate.cli.store import add_store_arguments, run_store
@@ -61,7 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
         "simulate", help="how often a verdict would be right, before anything is spent; calls no model"
     )
     add_simulate_arguments(simulate)
-    for command in (check, explain, judge, calibrate, merge, store, history, simulate):
+    export = commands.add_parser("export", help="training data of a run's evalset, evaluation cases held out")
+    add_export_arguments(export)
+    for command in (check, explain, judge, calibrate, merge, store, history, simulate, export):
         command.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
 
@@ -270,6 +273,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "merge": _merge,
     "store": run_store,
     "history": run_history,
+    "export": run_export,
     "simulate": _simulate,
 }
 

@@ -29,7 +29,7 @@ def tell_fine_tune(situation: Situation) -> Verdict:
             "an arm that reaches the bar: another prompt, more examples, the data in context",
             f"patterns that explain under {format_percent(situation.evalset.decision.share)} of the failures",
         ),
-        next_command=run_command(situation, "--ftgate-report", "markdown=fine-tune.md"),
+        next_command="pytest-ftgate export latest --format trl",
     )
 
 

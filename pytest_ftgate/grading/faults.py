@@ -19,7 +19,7 @@ from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.response import Response, ToolCall
 from pytest_ftgate.registry import Registries
 
-_BUDGETS = ("latency", "cost")
+BUDGETS = ("latency", "cost")
 _PARTIAL_SCHEMA = (
     "schema:required:",
     "schema:minProperties:",
@@ -237,19 +237,19 @@ def _passes_empty(case: Case, specs: Sequence[GraderSpec], registries: Registrie
     """
     if not specs or (case.has_expected and case.expected in ("", [], {}, None)):
         return False
-    if not all(_is_known(spec, registries) for spec in specs):
+    if not all(is_known(spec, registries) for spec in specs):
         return False
     blank, parsed = Response(text="", finish_reason="stop"), TextOutput("")
     # One after the other: mostly the first settles it. Who asks a model asks nothing about an empty answer.
     grades = (
         grade_answer(blank, parsed, case, (spec,), registries, evalset, replies={1: ()})[0]
         for spec in specs
-        if spec.name not in _BUDGETS
+        if spec.name not in BUDGETS
     )
     return all(grade.outcome == "passed" for grade in grades)
 
 
-def _is_known(spec: GraderSpec, registries: Registries) -> bool:
+def is_known(spec: GraderSpec, registries: Registries) -> bool:
     """Whether it may be tried what the grader says of an answer: those of the project are never run here."""
     if spec.name == "python" or spec.name not in registries.graders:
         return False

@@ -41,7 +41,7 @@ _EXAMPLE_COLUMNS = frozenset((*CASE_KEYS, *EXAMPLE_KEYS))
 def read_case_file(written: Mapping[str, Json], place: Place, reading: Reading) -> list[Case]:
     """The cases of `{file: …, map: …}`; rows with problems are left out."""
     found: list[Case] = []
-    for row, row_place in _read_rows(written, _CASE_COLUMNS, place, reading):
+    for row, row_place in iterate_rows(written, _CASE_COLUMNS, place, reading):
         check_unique_id(row, row_place, reading)
         case = read_case(row, row_place, reading)
         if case is not None:
@@ -56,7 +56,7 @@ def read_example_file(written: Mapping[str, Json], place: Place, reading: Readin
     hold cases of another evalset.
     """
     found: list[Json] = []
-    for row, row_place in _read_rows(written, _EXAMPLE_COLUMNS, place, reading):
+    for row, row_place in iterate_rows(written, _EXAMPLE_COLUMNS, place, reading):
         if isinstance(row, dict):
             row = {key: value for key, value in row.items() if key in EXAMPLE_KEYS}
         example = read_example(row, row_place, reading)
@@ -65,7 +65,7 @@ def read_example_file(written: Mapping[str, Json], place: Place, reading: Readin
     return found
 
 
-def _read_rows(
+def iterate_rows(
     written: Mapping[str, Json], keys: frozenset[str], place: Place, reading: Reading
 ) -> Iterator[tuple[Json, Place]]:
     """The rows of the file with their columns renamed, and their places."""

@@ -20,8 +20,8 @@ CASE_KEYS = (
     "id", "input", "expected", "context", "tags", "vars", "messages", "tools", "group", "must_pass", "split",
     "graders",
 )  # fmt: skip
-_EXAMPLE_ANSWERS = ("answer", "tool_calls")
-EXAMPLE_KEYS = ("id", "input", "expected", "context", "tags", "vars", "messages", *_EXAMPLE_ANSWERS)
+EXAMPLE_ANSWERS = ("answer", "tool_calls")
+EXAMPLE_KEYS = ("id", "input", "expected", "context", "tags", "vars", "messages", *EXAMPLE_ANSWERS)
 TAKEN_VARS = frozenset({"input", "expected", "context", "vars"})
 
 
@@ -66,9 +66,9 @@ def read_example(row: Json, place: Place, reading: Reading) -> dict[str, Json] |
         if "answer" in row and (row["answer"] is None or not str(row["answer"]).strip()):
             what = say_wrong_type("the answer to show (a text)", row["answer"])
             reading.problems.add(place.at("answer"), what)
-        plain = {key: value for key, value in row.items() if key not in _EXAMPLE_ANSWERS}
+        plain = {key: value for key, value in row.items() if key not in EXAMPLE_ANSWERS}
     case = read_case(plain, place, reading)
-    is_answered = case is None or case.has_expected or case.messages or set(row) & set(_EXAMPLE_ANSWERS)
+    is_answered = case is None or case.has_expected or case.messages or set(row) & set(EXAMPLE_ANSWERS)
     if not is_answered:
         reading.problems.add(place, "a few-shot example needs `expected` (or `answer`): the output it shows")
     return dict(row) if len(reading.problems) == before else None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from pytest_ftgate.model.evalset import ArmSpec, Evalset, GraderSpec, Json, Location
+from pytest_ftgate.model.evalset import Evalset, GraderSpec, Json, Location
 from pytest_ftgate.model.trial import PlannedArm
 from pytest_ftgate.planning.few_shot import FewShotArm
 from pytest_ftgate.planning.problems import Problems
@@ -35,8 +35,11 @@ def find_shot_answer_problems(
         if arm.name not in running or not isinstance(registries.arms.get(arm.kind), FewShotArm):
             continue
         found: dict[str, list[int]] = {}
-        for place, meaning in _find_meanings(arm, specs, registries, has_parts=_reads_parts(evalset)):
-            found.setdefault(meaning, []).append(place)
+        meanings = Meanings(specs, registries, has_parts=reads_parts(evalset))
+        for place, example in enumerate(arm.options.get("examples") or (), 1):
+            meaning = meanings.find(example) if isinstance(example, Mapping) else None
+            if meaning is not None:
+                found.setdefault(meaning, []).append(place)
         for meaning, places in found.items():
             where = arm.where or Location(file=evalset.path, pointer=f"/arms/{arm.name}")
             problems.add(
@@ -46,27 +49,34 @@ def find_shot_answer_problems(
             )
 
 
-def _find_meanings(
-    arm: ArmSpec, specs: Sequence[GraderSpec], registries: Registries, *, has_parts: bool
-) -> Iterator[tuple[int, str]]:
-    """(place, what its `expected` holds) of each example whose `expected` is no answer."""
-    form = choose_answer_form(specs)
-    meaning = find_meaning(specs, registries)
-    names = {spec.name for spec in _list_answer_readers(specs, registries)}
-    for place, example in enumerate(arm.options.get("examples") or (), 1):
-        if not isinstance(example, Mapping) or not shows_expected(example):
-            continue
-        expected = example["expected"]
-        if form.calls and read_calls(expected) is not None:
-            continue
-        if meaning is not None:
-            yield place, meaning
-        elif names == {_CALLS} and not _is_written_call(expected):
-            yield place, "no call (grader tool-call)"
-        elif names and _is_list_of_terms(expected, names):
-            yield place, "a list of terms (grader contains-all)"
-        elif not names and has_parts and isinstance(expected, Mapping):
-            yield place, "parts for the templates of graders"
+class Meanings:
+    """What the `expected` of examples means to graders, where it is no answer.
+
+    `has_parts`: a grader takes what it wants out of `expected` by a template.
+    """
+
+    def __init__(self, specs: Sequence[GraderSpec], registries: Registries, *, has_parts: bool) -> None:
+        self._has_calls = choose_answer_form(specs).calls is not None
+        self._meaning = find_meaning(specs, registries)
+        self._readers = {spec.name for spec in _list_answer_readers(specs, registries)}
+        self._has_parts = has_parts
+
+    def find(self, example: Mapping[str, Json]) -> str | None:
+        """What the `expected` that an example shows holds; None where that is an answer."""
+        if not shows_expected(example):
+            return None
+        expected, readers = example["expected"], self._readers
+        if self._has_calls and read_calls(expected) is not None:
+            return None
+        if self._meaning is not None:
+            return self._meaning
+        if readers == {_CALLS} and not _is_written_call(expected):
+            return "no call (grader tool-call)"
+        if readers and _is_list_of_terms(expected, readers):
+            return "a list of terms (grader contains-all)"
+        if not readers and self._has_parts and isinstance(expected, Mapping):
+            return "parts for the templates of graders"
+        return None
 
 
 def _is_written_call(expected: Json) -> bool:
@@ -79,7 +89,7 @@ def _is_written_call(expected: Json) -> bool:
         return False
 
 
-def _reads_parts(evalset: Evalset) -> bool:
+def reads_parts(evalset: Evalset) -> bool:
     """Whether a grader takes what it wants out of `expected` by a template."""
     written = [*evalset.graders, *(spec for case in evalset.cases for spec in case.graders)]
     try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pytest_ftgate.model.evalset import Case, ModelSpec
+from collections.abc import Sequence
+from math import ceil
+
+from pytest_ftgate.model.evalset import Case, Json, Message, ModelSpec
 from pytest_ftgate.model.trial import Request
-from pytest_ftgate.planning.texts import CHARS_PER_TOKEN, json_text, request_chars
+from pytest_ftgate.planning.texts import CHARS_PER_TOKEN, content_text, json_text, request_chars
 
 SHORTEST_ANSWER = 20
 """Tokens of an answer of which not even an expected output is known."""
@@ -18,6 +21,13 @@ _CAPS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 def estimate_prompt(request: Request) -> float:
     """Tokens of a request: messages, response format and tools, by their length."""
     return request_chars(request) / CHARS_PER_TOKEN
+
+
+def estimate_conversation(messages: Sequence[Message], tools: Sequence[Json] | None) -> int:
+    """Tokens of a conversation, its calls and the tools it may call, by their length."""
+    size = sum(len(content_text(message)) for message in messages)
+    size += sum(len(json_text(calls)) for message in messages if (calls := message.get("tool_calls")))
+    return ceil((size + (len(json_text(list(tools))) if tools else 0)) / CHARS_PER_TOKEN)
 
 
 def find_cap(model: ModelSpec) -> int | None:

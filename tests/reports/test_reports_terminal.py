@@ -88,8 +88,7 @@ evals/tickets.evalset.yaml
   What would change this: an arm that reaches the bar: another prompt, more
   examples, the data in context; patterns that explain under 50 % of the
   failures.
-  Next: pytest --ftgate evals/tickets.evalset.yaml --ftgate-report
-  markdown=fine-tune.md  # asks the model
+  Next: pytest-ftgate export latest --format trl
 """
 
 QUIET = """\
