@@ -14,10 +14,12 @@ from pytest_ftgate.decision.questions import decide
 from pytest_ftgate.decision.shards import leave_to_merge
 from pytest_ftgate.decision.situation import is_proven_at_bar as is_arm_proven
 from pytest_ftgate.errors import EvalsetError
+from pytest_ftgate.execution.price_map import find_price
 from pytest_ftgate.loading.evalset_file import load_evalset
 from pytest_ftgate.loading.lines import add_lines
 from pytest_ftgate.model.evalset import CANDIDATE, Evalset, Location
 from pytest_ftgate.model.finding import Finding
+from pytest_ftgate.model.knowledge import KnowledgeSize
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import STOP_SIGNATURES
 from pytest_ftgate.model.run import Looks, RunFacts
@@ -27,6 +29,7 @@ from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.model.verdict import Judgement
 from pytest_ftgate.patterns.find import MAX_LISTED, find_patterns
 from pytest_ftgate.patterns.suspects import explain_suspects
+from pytest_ftgate.planning.arm_trials import Embedder
 from pytest_ftgate.planning.plan import build_plan
 from pytest_ftgate.precheck import check_plan
 from pytest_ftgate.registry import Registries
@@ -35,14 +38,23 @@ from pytest_ftgate.statistics.judges import explain_judges
 from pytest_ftgate.statistics.pattern_statistics import PATTERN_STATISTICS
 from pytest_ftgate.statistics.summarise import summarise
 from pytest_ftgate.statistics.tallies import set_aside, set_further_aside
+from pytest_ftgate.vector_source import VectorSource
 
 Decide = Callable[[Summary], Judgement | None]
 
 
-def load_plan(path: Path, settings: Settings, registries: Registries, *, cache: Path | None = None) -> Plan:
+def load_plan(
+    path: Path,
+    settings: Settings,
+    registries: Registries,
+    *,
+    cache: Path | None = None,
+    embedder: Embedder | None = None,
+) -> Plan:
     """The plan of the evalset at `path`. Raises EvalsetError with all problems found.
 
-    `cache`: where large evalsets are kept as read.
+    `cache`: where large evalsets are kept as read. `embedder` None: vectors of documents come from where they
+    cost nothing.
     """
     with _paused_collector():
         evalset = load_evalset(
@@ -53,7 +65,7 @@ def load_plan(path: Path, settings: Settings, registries: Registries, *, cache: 
             cache=cache,
         )
         try:
-            return _plan(evalset, settings, registries)
+            return _plan(evalset, settings, registries, embedder or VectorSource(settings))
         except EvalsetError as error:
             raise add_lines(error, path) from None
 
@@ -70,7 +82,7 @@ def _paused_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _plan(evalset: Evalset, settings: Settings, registries: Registries) -> Plan:
+def _plan(evalset: Evalset, settings: Settings, registries: Registries, embedder: Embedder) -> Plan:
     hopeless = infeasible_gates(
         evalset,
         evidence=settings.evidence,
@@ -82,7 +94,7 @@ def _plan(evalset: Evalset, settings: Settings, registries: Registries) -> Plan:
             evalset.path,
             [(gate.where or Location(file=evalset.path), sentence) for gate, sentence in hopeless],
         )
-    return build_plan(evalset, settings, registries)
+    return build_plan(evalset, settings, registries, embedder=embedder)
 
 
 def summarise_run(
@@ -106,6 +118,7 @@ def summarise_run(
     )
     return replace(
         summary,
+        knowledge=_price_knowledge(plan),
         patterns=patterns,
         findings=(
             *summary.findings,
@@ -123,6 +136,13 @@ def asks_for_patterns(plan: Plan, summary: Summary) -> bool:
         return False
     bar = plan.evalset.bar
     return not any(is_arm_proven(arm, bar) for arm in summary.arms if arm.role == CANDIDATE)
+
+
+def _price_knowledge(plan: Plan) -> KnowledgeSize | None:
+    if plan.knowledge_tokens is None:
+        return None
+    model = plan.evalset.models[CANDIDATE]
+    return KnowledgeSize(tokens=plan.knowledge_tokens, price=model.price or find_price(model.model))
 
 
 def judge(

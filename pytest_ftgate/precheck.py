@@ -13,6 +13,7 @@ from pytest_ftgate.model.finding import COPIED_CASES, UNDECIDABLE_RANGE, Finding
 from pytest_ftgate.model.trial import Plan, Request
 from pytest_ftgate.planning.cautions import find_cautions
 from pytest_ftgate.planning.faults import find_faults as find_planning_faults
+from pytest_ftgate.planning.search_faults import find_search_faults
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.reports.numbers import format_count, format_percent
 from pytest_ftgate.reports.plan_table import describe_decidability
@@ -35,6 +36,7 @@ def check_plan(plan: Plan, registries: Registries) -> tuple[Finding, ...]:
     judged = len(plan.evalset.cases) - len(copies.union(unjudged))
     found = [
         *find_planning_faults(plan),
+        *find_search_faults(plan.retrievals),
         *find_grading_faults(plan.evalset, plan.graders, registries),
         *_report_count(plan, judged, unjudged),
         *cautions,

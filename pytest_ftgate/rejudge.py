@@ -27,6 +27,7 @@ from pytest_ftgate.registry import Registries
 from pytest_ftgate.runner import ItemResult, Runner
 from pytest_ftgate.storage.redaction import Redactor
 from pytest_ftgate.stored_answers import StoredAnswers, StoredEvalset, find_refused, is_unsupported
+from pytest_ftgate.vector_source import VectorSource
 
 STORED_RUN = "stored run"
 """Stands for the file of recorded responses in the settings: no schema is probed, nothing is asked."""
@@ -81,7 +82,7 @@ def plan_with_bar(path: Path, settings: Settings, registries: Registries, bar: f
     if hopeless:
         nowhere = Location(file=evalset.path)
         raise EvalsetError(evalset.path, [(gate.where or nowhere, text) for gate, text in hopeless])
-    return build_plan(evalset, settings, registries)
+    return build_plan(evalset, settings, registries, embedder=VectorSource(settings))
 
 
 def rejudge(plan: Plan, stored: StoredEvalset, settings: Settings, registries: Registries) -> Rejudged:

@@ -31,14 +31,19 @@ PARTS_NOTE = (
 
 def check_evalsets(paths: Iterable[Path]) -> list[dict[str, Any]]:
     """One result per evalset: problems (not usable), findings, arms, counts. Raises SettingsError."""
+    registries = builtin_registries()
+    return [_check(path, registries) for path in find_evalsets(paths)]
+
+
+def find_evalsets(paths: Iterable[Path]) -> list[Path]:
+    """The evalsets that the paths name, or hold where they are folders. Raises SettingsError for none."""
     files: list[Path] = []
     for path in paths:
         found = sorted(f for p in PATTERNS for f in path.rglob(p)) if path.is_dir() else [path]
         if not found or not all(f.is_file() for f in found):
             raise SettingsError(f"{path}: no evalset (*.evalset.yaml) is there")
         files += found
-    registries = builtin_registries()
-    return [_check(path.resolve(), registries) for path in files]
+    return [file.resolve() for file in files]
 
 
 def find_rootdir(path: Path) -> Path:
@@ -62,7 +67,7 @@ def _check(path: Path, registries: Registries) -> dict[str, Any]:
     result: dict[str, Any] = {"path": str(path), "problems": [], "findings": [], "arms": []}
     rootdir = str(find_rootdir(path))
     # A placeholder model: nothing is asked, and an evalset may leave its model to the command line.
-    settings = Settings(rootdir=rootdir, directory=rootdir, replay=("check",))
+    settings = Settings(rootdir=rootdir, directory=str(Path(rootdir) / ".ftgate"), replay=("check",))
     try:
         plan = load_plan(path, settings, registries)
     except EvalsetError as error:

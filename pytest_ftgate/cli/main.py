@@ -1,7 +1,6 @@
 """`pytest-ftgate`: look at evalsets, at finished runs and at judges, without pytest.
 
-Only `calibrate` asks a model.
-
+Only `calibrate` and `index` ask a model.
 Exit statuses: 0 fine, 1 problems were found, 2 the command line or a file is not usable.
 """
 
@@ -18,6 +17,7 @@ from pytest_ftgate import __version__
 from pytest_ftgate.cli.calibrate_arguments import add_calibrate_arguments, read_share
 from pytest_ftgate.cli.export import add_export_arguments, run_export
 from pytest_ftgate.cli.history import add_history_arguments, run_history
+from pytest_ftgate.cli.index import add_index_command, run_index
 from pytest_ftgate.cli.simulate_arguments import add_simulate_arguments
 from pytest_ftgate.cli.store import add_store_arguments, run_store
 from pytest_ftgate.errors import FtgateError
@@ -64,7 +64,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_simulate_arguments(simulate)
     export = commands.add_parser("export", help="training data of a run's evalset, evaluation cases held out")
     add_export_arguments(export)
-    for command in (check, explain, judge, calibrate, merge, store, history, simulate, export):
+    index = add_index_command(commands)
+    for command in (index, check, explain, judge, calibrate, merge, store, history, simulate, export):
         command.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
 
@@ -275,6 +276,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "history": run_history,
     "export": run_export,
     "simulate": _simulate,
+    "index": run_index,
 }
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from pytest_ftgate.model.evalset import AS_IS, Evalset, Json
+from pytest_ftgate.model.retrieval import Retrieval
 
 CONTEXT = "context"
 MIN_CONTEXT_SHARE = 0.9
 """Share of the judged cases that must have context before an arm that gives it answers question 2."""
+
+MIN_CACHED_TOKENS = 1_024
+"""Shorter prompts are not cached (OpenAI's guide to prompt caching; Anthropic's: 1,024 to 4,096 by model)."""
 
 _NOTHING: tuple[Json, ...] = (None, "", [], {})
 
@@ -23,6 +27,16 @@ def count_contexts(
     cases = [case for case in evalset.cases if not judged or case.id in judged]
     given = sum(case.context not in _NOTHING and case.id not in unanswering for case in cases)
     return given, len(cases)
+
+
+def count_reached(search: Retrieval, judged: Collection[str], unanswering: Collection[str]) -> int:
+    """The judged cases (all where `judged` is empty) whose gold context a search is known to have reached.
+
+    A search that misses would else be taken for a model that cannot learn.
+    """
+    return sum(
+        search.holds(case) and case not in unanswering for case in search.gold if not judged or case in judged
+    )
 
 
 def has_context_prompt(evalset: Evalset) -> bool:

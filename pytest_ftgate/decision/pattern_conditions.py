@@ -10,7 +10,8 @@ from pytest_ftgate.model.summary import Pattern
 from pytest_ftgate.model.verdict import Condition
 
 GIVE_CONTEXT = (
-    f"give {format_percent(MIN_CONTEXT_SHARE)} of the cases their `context`, or run arm retrieval "
+    f"give {format_percent(MIN_CONTEXT_SHARE)} of the cases their `context`, "
+    "which also tells what a search reaches "
     "(or waive context with a reason under `decision.waive`)"
 )
 REPEAT = "two or more independent repeats of each case (repeats: 5)"

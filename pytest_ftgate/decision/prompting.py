@@ -6,15 +6,17 @@ from collections.abc import Iterable
 
 from pytest_ftgate.decision.bar_conditions import ask_better
 from pytest_ftgate.decision.draws import describe_other_draws, name_shots
+from pytest_ftgate.decision.knowledge import MIN_CACHED_TOKENS
 from pytest_ftgate.decision.missed_limits import read_call_failures
 from pytest_ftgate.decision.readiness import EXPLAIN
 from pytest_ftgate.decision.situation import Situation, rank_cost
-from pytest_ftgate.decision.wording import format_count, format_interval, format_percent, to_ascii
+from pytest_ftgate.decision.wording import format_count, format_interval, format_percent, format_usd, to_ascii
 from pytest_ftgate.model.evalset import AS_IS
 from pytest_ftgate.model.summary import ArmSummary, BarTest
 from pytest_ftgate.model.verdict import Verdict
 
 _SMALL_CHANGES = "if the knowledge changes or must be cited, say so under decision.knowledge: then it is RAG"
+_SHIP_ALL = "measure the prompt as it will ship, with all of it: an arm with a `prompt` of its own"
 _LARGE_CHANGES = "knowledge of under 10,000 tokens that never changes could stand in the prompt, cached"
 
 
@@ -112,6 +114,7 @@ def tell_missing_knowledge(situation: Situation) -> Verdict:
     is_small = situation.is_static_and_small
     how = (
         f"it is small and static ({_describe_size(situation)}), so put it in the prompt and cache it"
+        f"{_describe_price(situation)}"
         if is_small
         else f"{_describe_knowledge(situation)}, so retrieve it (RAG)"
     )
@@ -123,7 +126,7 @@ def tell_missing_knowledge(situation: Situation) -> Verdict:
         f"reaches the bar of {format_percent(situation.bar)}, and no prompt does as well; {how}.",
         recommended_arm=arm.arm,
         p=p,
-        changes=(_SMALL_CHANGES if is_small else _LARGE_CHANGES,),
+        changes=(_SMALL_CHANGES, _SHIP_ALL) if is_small else (_LARGE_CHANGES,),
         next_command=EXPLAIN,
     )
 
@@ -131,6 +134,20 @@ def tell_missing_knowledge(situation: Situation) -> Verdict:
 def _describe_size(situation: Situation) -> str:
     tokens = situation.summary.knowledge_tokens
     return "size unknown" if tokens is None else format_count(tokens, "token")
+
+
+def _describe_price(situation: Situation) -> str:
+    """' ($1.26 more per 1,000 calls, $0.13 read from the cache)', as far as that is known."""
+    size = situation.summary.knowledge
+    price = size.usd_per_1k_calls if size is not None else None
+    if size is None or price is None:
+        return ""
+    cached = size.cached_usd_per_1k_calls
+    if size.tokens < MIN_CACHED_TOKENS:
+        rest = f"; most vendors cache prompts from {MIN_CACHED_TOKENS:,} tokens on"
+    else:
+        rest = "" if cached is None else f", {format_usd(cached)} read from the cache"
+    return f" ({format_usd(price)} more per 1,000 calls{rest})"
 
 
 def _describe_knowledge(situation: Situation) -> str:

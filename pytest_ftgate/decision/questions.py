@@ -18,6 +18,7 @@ from pytest_ftgate.decision.prompting import (
 )
 from pytest_ftgate.decision.readiness import tell_faulty, tell_incomplete, tell_not_asked, tell_too_few
 from pytest_ftgate.decision.rules import evaluate_gates
+from pytest_ftgate.decision.search_advice import advise_on_search
 from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.steps import build_steps
 from pytest_ftgate.decision.tuning import (
@@ -89,4 +90,6 @@ def find_verdict(situation: Situation) -> Verdict:
     tell = tell_inconclusive if place is None else TELL[steps[place].condition.name]
     flips = find_flips(steps)
     verdict = replace(tell(situation), steps=steps, flips=flips, closest_condition=describe_closest(flips))
+    advice = advise_on_search(situation, verdict.decision)
+    verdict = replace(verdict, changes=(*verdict.changes, *advice))
     return add_plan(situation, verdict)

@@ -8,7 +8,13 @@ from functools import cached_property
 
 from pytest_ftgate.decision.draws import fold_draws
 from pytest_ftgate.decision.enforcement import STRUCTURED, covers_schema, has_proven_schema
-from pytest_ftgate.decision.knowledge import CONTEXT, MIN_CONTEXT_SHARE, count_contexts, has_context_prompt
+from pytest_ftgate.decision.knowledge import (
+    CONTEXT,
+    MIN_CONTEXT_SHARE,
+    count_contexts,
+    count_reached,
+    has_context_prompt,
+)
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset, GraderSpec, base_arm
 from pytest_ftgate.model.finding import CONTEXT_WITHOUT_ANSWER, COPIED_CASES
 from pytest_ftgate.model.grade import FORMAT_GRADERS, kind_of
@@ -111,15 +117,25 @@ class Situation:
 
     @cached_property
     def _is_question_2_answered(self) -> bool:
-        """Whether knowledge was given: retrieved, or as the context of (nearly) all judged cases.
+        """Whether (nearly) all judged cases, or no knowledge is needed, were shown what they need."""
+        if self._is_context_shown or self._searching_arms:
+            shown, cases = self._shown_counts
+            return self.evalset.decision.knowledge.none or shown >= MIN_CONTEXT_SHARE * max(cases, 1)
+        return False
 
-        Where no knowledge is needed, whatever context there is suffices.
-        """
-        if any(arm.kind == "retrieval" and _counts_as_run(arm) for arm in self.arms):
-            return True
-        given, cases = self._context_counts
-        is_enough = self.evalset.decision.knowledge.none or given >= MIN_CONTEXT_SHARE * max(cases, 1)
-        return is_enough and self._is_context_shown
+    @cached_property
+    def _searching_arms(self) -> tuple[ArmSummary, ...]:
+        return tuple(arm for arm in self.arms if arm.kind == "retrieval" and _counts_as_run(arm))
+
+    @cached_property
+    def _shown_counts(self) -> tuple[int, int]:
+        """(judged cases that were shown what they need, judged cases), by the arm that showed the most."""
+        judged = {tally.case for tally in self.as_is.tallies} if self.as_is else set()
+        given, cases = count_contexts(self.evalset, judged, self._unanswering)
+        ran = {arm.arm for arm in self._searching_arms}
+        searches = [found.search for found in self.summary.retrievals if found.search.arm in ran]
+        reached = [count_reached(search, judged, self._unanswering) for search in searches]
+        return max([given if self._is_context_shown else 0, *reached]), cases
 
     @cached_property
     def _is_context_shown(self) -> bool:
@@ -127,11 +143,6 @@ class Situation:
         if any(arm.kind == CONTEXT and _counts_as_run(arm) for arm in self.arms):
             return True
         return self.as_is is not None and _counts_as_run(self.as_is) and has_context_prompt(self.evalset)
-
-    @cached_property
-    def _context_counts(self) -> tuple[int, int]:
-        judged = {tally.case for tally in self.as_is.tallies} if self.as_is else set()
-        return count_contexts(self.evalset, judged, self._unanswering)
 
     @cached_property
     def judged_cases(self) -> int:
@@ -150,12 +161,14 @@ class Situation:
 
     @cached_property
     def context_gap(self) -> str | None:
-        """How few cases have the context that was shown, where too few for question 2."""
-        if CONTEXT not in self.missing_arms or not self._is_context_shown:
+        """How few cases were shown what they need, where too few for question 2."""
+        if CONTEXT not in self.missing_arms or not (self._is_context_shown or self._searching_arms):
             return None
-        given, cases = self._context_counts
-        what = "context that contains the answer" if self._unanswering else "context"
-        return f"{what} is given for {given:,} of {cases:,} cases"
+        shown, cases = self._shown_counts
+        if self._is_context_shown:
+            what = "context that contains the answer" if self._unanswering else "context"
+            return f"{what} is given for {shown:,} of {cases:,} cases"
+        return f"the search is known to reach what {shown:,} of {cases:,} cases need"
 
     @cached_property
     def unrun_arms(self) -> tuple[str, ...]:

@@ -33,6 +33,13 @@ def format_interval(rate: Rate) -> str:
     return f"{format_percent(rate.value)} ({100 * rate.low:.1f} .. {100 * rate.high:.1f})"
 
 
+def format_usd(usd: float) -> str:
+    """'$1.26', '$1,250', '$0.0004'."""
+    if usd >= 1000:
+        return f"${usd:,.0f}"
+    return f"${usd:.2f}" if usd >= 0.01 or usd == 0 else f"${usd:.2g}"
+
+
 def format_count(number: int, noun: str, plural: str | None = None) -> str:
     """'1 case', '3 cases', '1,200 trials'."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -7,15 +7,18 @@ import contextlib
 import importlib.util
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from pytest_ftgate.errors import ProviderError
+from pytest_ftgate.errors import FtgateError, ProviderError
+from pytest_ftgate.execution import minilm
 from pytest_ftgate.execution.litellm_provider import LitellmProvider
 from pytest_ftgate.model.response import Response
 from pytest_ftgate.model.trial import Request, Trial
+from pytest_ftgate.model.vectors import encode_vector
 
 PREFIX = "local/"
 PARALLEL = 2
@@ -39,7 +42,8 @@ class _Running:
 
 
 class LocalProvider:
-    """Answers `local/smollm2` and `local/PATH.gguf` (relative to the working directory).
+    """Answers `local/smollm2` and `local/PATH.gguf` (relative to the working directory), and embeds by
+    `local/minilm` in this process.
 
     One server per model id (another one for embeddings), started at its first request and restarted when it
     dies. Costs nothing: `cost_usd` is 0.
@@ -58,6 +62,8 @@ class LocalProvider:
     async def complete(self, trial: Trial, request: Request, timeout_s: float) -> Response:
         """The model's answer; raises ProviderError. The first requests wait for the server to start."""
         del trial
+        if request.model == minilm.MODEL:
+            return await _embed(request)
         server = await self._server(request)
         params = {
             name: value for name, value in request.params.items() if name not in ("api_base", "base_url")
@@ -69,6 +75,8 @@ class LocalProvider:
 
     async def prepare(self, request: Request) -> None:
         """Start the model's server; import litellm and warm it up."""
+        if request.model == minilm.MODEL:
+            return
         await self._server(request)
         await self._client.warm_up(request)
 
@@ -91,6 +99,23 @@ class LocalProvider:
             start = self._servers[key] = asyncio.create_task(_start(request))
         # A request that runs out of time must not take the server down that others wait for.
         return await asyncio.shield(start)
+
+
+async def _embed(request: Request) -> Response:
+    if request.operation != "embedding":
+        raise _unusable(request.model, "embeds texts and answers none: it is for role embedder", fatal=True)
+    text, start = str(request.messages[0]["content"]), time.monotonic()
+    try:
+        (vector,) = await asyncio.to_thread(minilm.embed, [text])
+    except FtgateError as error:
+        raise ProviderError("infra:config", str(error), retryable=False, fatal=True) from None
+    return Response(
+        text=encode_vector(vector),
+        finish_reason="stop",
+        latency_s=time.monotonic() - start,
+        cost_usd=0.0,
+        model=request.model,
+    )
 
 
 async def _has_ended(start: asyncio.Task[_Running]) -> bool:
@@ -118,7 +143,7 @@ def find_gguf(model: str) -> Path:
         return path
     package = _PACKAGED.get(name)
     if package is None:
-        known = ", ".join(PREFIX + known for known in sorted(_PACKAGED))
+        known = ", ".join([*(PREFIX + known for known in sorted(_PACKAGED)), f"{minilm.MODEL} (embedder)"])
         raise _unusable(model, f"is not known. Known: {known}, local/PATH.gguf", fatal=True)
     # The package is never imported: its own dependencies need a compiler.
     spec = importlib.util.find_spec(package)

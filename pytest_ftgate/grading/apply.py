@@ -50,7 +50,7 @@ def judge_trial(
         return record_failure(trial, answer, case, graders, registries)
     opened = open_answer(trial, answer)
     read = answer if opened is None else opened
-    parsed = read_output(read.text, tolerant=trial.tolerant, extract=trial.extract)
+    parsed = read_output(trial, read.text)
     if opened is not None:
         grades = grade_answer(opened, parsed, case, graders, registries, evalset, replies=replies)
         outcome = _combine(grades)
@@ -106,7 +106,7 @@ def find_format_problem(
     if opened is None:
         return grade_no_call(trial, response).reason
     response = opened
-    parsed = read_output(response.text, tolerant=trial.tolerant, extract=trial.extract)
+    parsed = read_output(trial, response.text)
     specs = [spec for spec in graders if not spec.negated and spec.name in registries.graders]
     formats = [spec for spec in specs if registries.graders.get(spec.name).is_format]
     if not formats:

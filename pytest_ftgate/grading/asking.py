@@ -39,7 +39,7 @@ def list_questions(
     if opened is None:
         return {}
     response = opened
-    parsed = read_output(response.text, tolerant=trial.tolerant, extract=trial.extract)
+    parsed = read_output(trial, response.text)
     others = [spec for at, spec in enumerate(graders, start=1) if at not in positions]
     grades = grade_answer(response, parsed, case, others, registries, evalset)
     if any(grade.outcome != "passed" for grade in grades):

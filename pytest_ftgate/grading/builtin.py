@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_ftgate.grading.budgets import Budget
 from pytest_ftgate.grading.choice import Choice
+from pytest_ftgate.grading.citations import Citations
 from pytest_ftgate.grading.code_grader import Code
 from pytest_ftgate.grading.containment import Contains, StartsWith
 from pytest_ftgate.grading.equality import Equals
@@ -65,6 +66,7 @@ def register(registry: Registry[Grader], *, code_unsafe: bool = False) -> None:
         "instructions": Instructions(),
         "llm-rubric": LlmRubric(),
         "similar": Similar(),
+        "citations": Citations(),
         "code": Code(is_unsafe_allowed=code_unsafe),
     }
     for name, grader in graders.items():

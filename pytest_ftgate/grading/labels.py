@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pytest_ftgate.grading.limits import MAX_SHORT_ANSWER_CHARS
-from pytest_ftgate.grading.scripts import UNSPACED, is_unspaced
 from pytest_ftgate.grading.signatures import clean
+from pytest_ftgate.model.scripts import UNSPACED, is_unspaced
 
 _LEAD = re.compile(r"\s*(?:category|label|class|intent|topic|answer|output)\s*[:=]\s*", re.IGNORECASE)
 _LINE = re.compile(r"[^\n]+")

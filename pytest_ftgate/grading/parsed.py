@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pytest_ftgate.grading.diagnosis import Diagnosis, diagnose
+from pytest_ftgate.grading.quotations import split_sources
 from pytest_ftgate.grading.reasoning import split_reasoning
 from pytest_ftgate.grading.strict_json import StrictJson, parse_strict
 from pytest_ftgate.model.evalset import Json
+from pytest_ftgate.model.retrieval import Passage
+from pytest_ftgate.model.trial import Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +34,20 @@ class JsonReading:
 class TextOutput:
     """The answer as graders read it (model.protocols.ParsedOutput). JSON is parsed when first asked for.
 
-    `is_derived`: the text is what a transform made of the answer's.
+    `is_derived`: the text is what a transform made of the answer's. `passages` are what it has to quote from;
+    where there are some, its citations are no part of the text, but its `sources`.
     """
 
-    def __init__(self, text: str | None, *, tolerant: bool = False) -> None:
+    def __init__(
+        self, text: str | None, *, tolerant: bool = False, passages: tuple[Passage, ...] = ()
+    ) -> None:
         self._whole = text or ""
         self.reasoning, answer = split_reasoning(self._whole)
-        self.text = answer.removeprefix("\ufeff")
+        self.text, self.sources, self.passages = answer.removeprefix("\ufeff"), "", passages
+        if passages:
+            whole = self.text
+            self.text, self.sources = split_sources(whole)
+            self._whole = self._whole[: len(self._whole) - len(whole) + len(self.text)]
         self.tolerant = tolerant
         self.is_derived = False
         self._derived: dict[str, TextOutput] = {}
@@ -127,19 +137,22 @@ class TextOutput:
         return f"{kind.replace('_', ' ')} at {line}:{column}{what}"
 
 
-def read_output(text: str | None, *, tolerant: bool, extract: str | None) -> TextOutput:
-    """The output that graders read: the whole answer, or the text at `extract` of a JSON answer.
+def read_output(trial: Trial, text: str | None) -> TextOutput:
+    """The output of a trial that graders read: the whole answer, or the text at `extract` of a JSON answer.
 
     An answer that is no such JSON is read whole: it then fails as what it is.
     """
-    whole = TextOutput(text, tolerant=tolerant)
+    extract, tolerant = trial.extract, trial.tolerant
+    whole = TextOutput(text, tolerant=tolerant, passages=trial.passages)
     if extract is None:
         return whole
     reading = whole.read_json()
     value, is_found = find_pointer(reading.value, extract)
     if reading.signatures or not reading.has_value or not is_found:
         return whole
-    return TextOutput(value if isinstance(value, str) else json.dumps(value), tolerant=tolerant)
+    part = TextOutput(value if isinstance(value, str) else json.dumps(value), tolerant=tolerant)
+    part.sources, part.passages = whole.sources, whole.passages
+    return part
 
 
 def find_pointer(value: Json, pointer: str) -> tuple[Json, bool]:

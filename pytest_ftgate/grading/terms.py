@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 from pytest_ftgate.grading.grades import GraderError, Problem, judge_problems, show
-from pytest_ftgate.grading.scripts import UNSPACED, is_unspaced
 from pytest_ftgate.grading.signatures import clean
 from pytest_ftgate.model.evalset import GraderSpec, Json
 from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.protocols import GradeContext
+from pytest_ftgate.model.scripts import UNSPACED, is_unspaced
 
 _TEXT: dict[str, Any] = {"type": "string", "pattern": r"\S"}
 _TERM: dict[str, Any] = {

@@ -10,10 +10,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from pytest_ftgate.grading.grades import GraderError, fail_grade, pass_grade, read_text, show
-from pytest_ftgate.grading.scripts import UNSPACED
 from pytest_ftgate.model.evalset import GraderSpec, Json
 from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.protocols import GradeContext
+from pytest_ftgate.model.scripts import UNSPACED
 
 _MAX_BYTES = 64 * 1024
 _DEFAULT_DISTANCE = 5

@@ -12,6 +12,7 @@ from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.response import Answer, Response
 from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.trial import Request, Trial
+from pytest_ftgate.model.vectors import Vector
 from pytest_ftgate.model.verdict import GateResult
 
 
@@ -108,6 +109,7 @@ class ArmTask:
     `render(messages, case, extra)` renders templates for a case; `make(case, repeat, messages, …)`
     returns the finished Trial, hash and draw included (keywords: planning/trial_maker.py).
     `memo` is kept for all cases of one arm × role: what an arm computes once (it has no state itself).
+    `embed(texts)` gives the vectors of texts, in order; raises FtgateError where they cannot be had.
     """
 
     spec: ArmSpec
@@ -119,6 +121,7 @@ class ArmTask:
     prompt: tuple[Message, ...]
     render: Callable[[Sequence[Message], Case, Mapping[str, Json]], tuple[Message, ...]]
     make: Callable[..., Trial]
+    embed: Callable[[Sequence[str]], Sequence[Vector]]
     allow_outside_files: bool = False
     memo: dict[str, Any] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pytest_ftgate.model.comparison import RolePair
 from pytest_ftgate.model.finding import Finding as Finding
+from pytest_ftgate.model.knowledge import KnowledgeSize
 from pytest_ftgate.model.pattern import ArmPattern as ArmPattern
 from pytest_ftgate.model.pattern import Example as Example
 from pytest_ftgate.model.pattern import Pattern as Pattern
@@ -16,6 +17,7 @@ from pytest_ftgate.model.pattern import PatternSet as PatternSet
 from pytest_ftgate.model.pattern import TagExcess as TagExcess
 from pytest_ftgate.model.rate import Rate as Rate
 from pytest_ftgate.model.response import SchemaEnforced
+from pytest_ftgate.model.retrieval import RetrievalSummary
 from pytest_ftgate.model.run import FollowUps, Looks
 from pytest_ftgate.model.spending import CallSpending
 from pytest_ftgate.model.trial import ArmStatus, Draw
@@ -151,6 +153,8 @@ class Summary:
     judged_cases: int = 0
     total_cases: int = 0
     knowledge_tokens: int | None = None
+    knowledge: KnowledgeSize | None = None
+    retrievals: tuple[RetrievalSummary, ...] = ()
     cases_needed: int | None = None
     stale: int = 0
     not_recorded: int = 0

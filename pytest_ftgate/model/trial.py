@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_ftgate.model.evalset import Evalset, GraderSpec, Json, Message
+from pytest_ftgate.model.retrieval import Passage, Retrieval
 from pytest_ftgate.model.settings import Shard
 
 
@@ -67,7 +68,8 @@ class Trial:
     `extract`: JSON pointer to the part of a JSON answer that graders read as the text (arm `structured`
     where graders expect a bare label); None = the whole answer. `answer_tool`: the tool whose forced call
     holds the answer: graders read its arguments as the text (arm `structured`, mode `tool`).
-    `graders_hash`: of what decides on follow-up turns; None where there are none.
+    `graders_hash`: of what decides on follow-up turns; None where there are none. `passages`: what the answer
+    has to quote from; none where no citations are wanted.
     """
 
     key: TrialKey
@@ -80,6 +82,7 @@ class Trial:
     extract: str | None = None
     answer_tool: str | None = None
     graders_hash: str | None = None
+    passages: tuple[Passage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +134,7 @@ class Plan:
 
     `graders` maps a case id to its graders (the evalset's, then its own), values rendered.
     `multiplicity` is M of the correction for several arms: the applicable arms planned.
+    `retrievals`: what each arm that searches documents reached.
     `shard`: `items` are those of its cases only, every arm and repeat of them is run, and nothing is decided.
     """
 
@@ -142,5 +146,6 @@ class Plan:
     multiplicity: int
     graders: Mapping[str, tuple[GraderSpec, ...]]
     knowledge_tokens: int | None = None
+    retrievals: tuple[Retrieval, ...] = ()
     settings_hash: str = ""
     shard: Shard | None = None

@@ -9,6 +9,10 @@ import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from operator import mul
+from typing import TypeAlias
+
+Vector: TypeAlias = Sequence[float]
+"""An embedding: as many numbers as its model has dimensions."""
 
 
 def encode_vector(numbers: Iterable[float]) -> str:
@@ -23,7 +27,7 @@ def encode_vector(numbers: Iterable[float]) -> str:
     return base64.b64encode(vector.tobytes()).decode("ascii")
 
 
-def decode_vector(text: str) -> Sequence[float]:
+def decode_vector(text: str) -> Vector:
     """The numbers of `encode_vector`. Raises ValueError for a text that holds no such vector."""
     vector = array("f")
     try:
@@ -36,7 +40,7 @@ def decode_vector(text: str) -> Sequence[float]:
     return vector
 
 
-def measure_cosine(first: Sequence[float], second: Sequence[float]) -> float:
+def measure_cosine(first: Vector, second: Vector) -> float:
     """The cosine of the angle between two vectors, in -1..1.
 
     Raises ValueError where there is none: other lengths, or a vector without a direction.

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.model.evalset import ArmSpec, Case, Evalset, Json, Location, Message
 from pytest_ftgate.model.protocols import ArmTask
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Trial
+from pytest_ftgate.model.vectors import Vector
 from pytest_ftgate.planning.conversation import render_prompt
+from pytest_ftgate.planning.passages import case_passages, has_citation_grader
 from pytest_ftgate.planning.problems import Problems
-from pytest_ftgate.planning.templates import TemplateUseError, case_names
+from pytest_ftgate.planning.templates import TemplateUseError, case_names, mentions
 from pytest_ftgate.planning.trial_maker import TrialMaker
 from pytest_ftgate.registry import Registries
 
 TrialsByCase = Mapping[str, tuple[Trial, ...]]
+
+Embedder = Callable[[Evalset, ArmSpec, Sequence[str]], Sequence[Vector]]
+"""The vectors of texts for an arm, in order. Raises FtgateError where they cannot be had."""
 
 
 class ArmTrials:
@@ -29,10 +35,12 @@ class ArmTrials:
         problems: Problems,
         *,
         repeats: int,
+        embedder: Embedder,
     ) -> None:
         self._evalset, self._settings, self._registries = evalset, settings, registries
-        self._problems, self._repeats = problems, repeats
+        self._problems, self._repeats, self._embedder = problems, repeats, embedder
         self._built: dict[tuple[str, str], TrialsByCase] = {}
+        self._tasks: dict[tuple[str, str], ArmTask] = {}
         self._building: list[str] = []
 
     def of(self, arm: str, role: str) -> TrialsByCase:
@@ -49,18 +57,35 @@ class ArmTrials:
                 self._building.pop()
         return self._built[arm, role]
 
+    def task_of(self, arm: str, role: str) -> ArmTask:
+        """What the arm's trials are built with, and what it keeps of that."""
+        if (arm, role) not in self._tasks:
+            self._tasks[arm, role] = self._make_task(self._evalset.arm(arm), role)
+        return self._tasks[arm, role]
+
     def _build(self, spec: ArmSpec, role: str) -> TrialsByCase:
-        task = self._make_task(spec, role)
+        task = self.task_of(spec.name, role)
         kind = self._registries.arms.get(spec.kind)
         built: dict[str, tuple[Trial, ...]] = {}
         for case in self._evalset.cases:
             try:
-                built[case.id] = tuple(kind.trials(task, case))
+                built[case.id] = tuple(self._tie_context(task, case, kind.trials(task, case)))
             except TemplateUseError as fault:
                 self._problems.add(self._place(spec, fault.pointer), fault.text, case.id, topic=fault.topic)
             except FtgateError as error:
                 self._problems.add(self._place(spec, ""), f"arm {spec.name!r}: {error}", case.id)
         return built
+
+    def _tie_context(self, task: ArmTask, case: Case, trials: Iterable[Trial]) -> Iterable[Trial]:
+        """The trials; where the evalset grades citations and their prompt names the context, that has to be
+        quoted."""
+        if "shows_context" not in task.memo:
+            is_graded = has_citation_grader(self._evalset)
+            task.memo["shows_context"] = is_graded and mentions(task.prompt, "context")
+        if not task.memo["shows_context"]:
+            return trials
+        passages = case_passages(case)
+        return [trial if trial.passages else replace(trial, passages=passages) for trial in trials]
 
     def _make_task(self, spec: ArmSpec, role: str) -> ArmTask:
         def trials_of(arm: str, case_id: str) -> tuple[Trial, ...]:
@@ -83,6 +108,7 @@ class ArmTrials:
             prompt=spec.prompt if spec.prompt is not None else self._evalset.prompt,
             render=_render,
             make=maker,
+            embed=lambda texts: self._embedder(self._evalset, spec, texts),
             allow_outside_files=self._settings.allow_outside_files,
         )
 

@@ -75,13 +75,24 @@ def add_instruction(messages: Sequence[Message], text: str) -> tuple[Message, ..
 
 def prepend_text(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
     """The messages with `text` in front of the last user message's own; a new one where there is none."""
+    return _add_text(messages, text, is_before=True)
+
+
+def append_text(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
+    """The messages with `text` behind the last user message's own; a new one where there is none."""
+    return _add_text(messages, text, is_before=False)
+
+
+def _add_text(messages: Sequence[Message], text: str, *, is_before: bool) -> tuple[Message, ...]:
     asked = question_index(messages)
     if asked is None:
         return (*messages, {"role": "user", "content": text})
     message = messages[asked]
     content = message.get("content")
+    merged: Json
     if isinstance(content, Sequence) and not isinstance(content, str):
-        merged: Json = [{"type": "text", "text": text}, *content]
+        part = {"type": "text", "text": text}
+        merged = [part, *content] if is_before else [*content, part]
     else:
-        merged = text + (content or "")
+        merged = text + (content or "") if is_before else (content or "") + text
     return (*messages[:asked], {**message, "content": merged}, *messages[asked + 1 :])

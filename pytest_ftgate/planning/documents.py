@@ -1,40 +1,50 @@
-"""Documents of arm `retrieval`: found under the rootdir, read as text, cut into chunks."""
-
-# ruff: noqa: ARG002 - HTMLParser fixes the parameters
+"""Documents of arm `retrieval`: found under the rootdir and read as text, within bounds."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 
 from pytest_ftgate.errors import FtgateError
+from pytest_ftgate.planning.document_text import HTML, PDF, UnreadableError, read_text
 
-SUFFIXES = (".md", ".txt", ".rst", ".html", ".htm")
+SUFFIXES = (".md", ".txt", ".rst", *HTML, PDF)
 MAX_FILES = 5_000
 MAX_FILE_BYTES = 2_000_000
+MAX_PDF_BYTES = 20_000_000
 MAX_TOTAL_BYTES = 50_000_000
-CHUNK_WORDS = 200
-OVERLAP_WORDS = 40
-"""A chunk packs paragraphs up to 200 words and begins with the last 40 words of the one before."""
-
-_BLANK_LINES = re.compile(r"\n\s*\n")
+MAX_TOTAL_CHARS = 50_000_000
+"""Of the text of all documents: a PDF of few bytes may hold much of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """A piece of a document; `source` is the file's path as it was found."""
+class Document:
+    """A document's text; `source` is its path below the rootdir. `note`: what was odd in reading it."""
 
     source: str
     text: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """What was read, in the order of the paths, and why each of the others could not be."""
+
+    read: tuple[Document, ...]
+    unread: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One sentence a file that was not read, or not read as it should be."""
+        left_out = tuple(f"{source}: left out, {why}" for source, why in self.unread)
+        return (*left_out, *(f"{each.source}: {each.note}" for each in self.read if each.note))
 
 
 def find_documents(
     patterns: Sequence[str], folder: Path, rootdir: Path, *, allow_outside: bool
 ) -> list[Path]:
-    """The files that the globs match, relative to `folder`, sorted.
+    """The files that the globs match, relative to `folder`, links followed, sorted.
 
     Raises FtgateError for a pattern that matches nothing, files outside the rootdir, or too much.
     """
@@ -57,65 +67,26 @@ def find_documents(
     return sorted(found)
 
 
-def read_chunks(paths: Iterable[Path], folder: Path) -> list[Chunk]:
-    """All documents as chunks, in the order of their paths. Raises FtgateError for an unreadable file."""
-    chunks = []
+def read_documents(paths: Iterable[Path], rootdir: Path) -> Documents:
+    """All documents as text. Raises FtgateError where none can be read, or they hold too much text."""
+    read, unread, size = list[Document](), list[tuple[str, str]](), 0
     for path in paths:
-        source = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-        chunks += [Chunk(source=source, text=text) for text in cut_text(_read_text(path))]
-    return chunks
-
-
-def cut_text(text: str) -> list[str]:
-    """A document's text in chunks of about CHUNK_WORDS words, each with OVERLAP_WORDS of the last."""
-    chunks: list[str] = []
-    current: list[str] = []
-    size = 0
-    for part, count in _split_paragraphs(text):
-        if current and size + count > CHUNK_WORDS:
-            chunks.append("\n\n".join(current))
-            tail = " ".join(chunks[-1].split()[-OVERLAP_WORDS:])
-            current, size = [tail], len(tail.split())
-        current.append(part)
-        size += count
-    return [*chunks, "\n\n".join(current)] if current else chunks
-
-
-def strip_html(text: str) -> str:
-    """The visible text of an HTML document; block elements end a paragraph."""
-    parser = _VisibleText()
-    parser.feed(text)
-    parser.close()
-    return "".join(parser.parts)
-
-
-class _VisibleText(HTMLParser):
-    _HIDDEN = frozenset({"script", "style", "noscript", "template"})
-    _BLOCKS = frozenset({
-        "p", "div", "section", "article", "li", "ul", "ol", "table", "tr", "pre", "blockquote", "br",
-        "h1", "h2", "h3", "h4", "h5", "h6", "dd", "dt", "title",
-    })  # fmt: skip
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._hidden += tag in self._HIDDEN
-        self._end_block(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden = max(0, self._hidden - (tag in self._HIDDEN))
-        self._end_block(tag)
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data)
-
-    def _end_block(self, tag: str) -> None:
-        if tag in self._BLOCKS:
-            self.parts.append("\n\n")
+        source = path.relative_to(rootdir).as_posix() if path.is_relative_to(rootdir) else path.name
+        try:
+            text, note = read_text(path, max_bytes=_max_bytes(path))
+        except UnreadableError as error:
+            unread.append((source, str(error)))
+            continue
+        size += len(text)
+        if size > MAX_TOTAL_CHARS:
+            raise FtgateError(
+                f"`docs` holds more than {MAX_TOTAL_CHARS:,} characters of text; name fewer files"
+            )
+        read.append(Document(source=source, text=text, note=note))
+    if not read:
+        told = "; ".join(f"{source}: {why}" for source, why in unread[:3])
+        raise FtgateError(f"`docs`: none of the {len(unread):,} files can be read ({told})")
+    return Documents(read=tuple(read), unread=tuple(unread))
 
 
 def _match(pattern: str, folder: Path) -> set[Path]:
@@ -123,6 +94,9 @@ def _match(pattern: str, folder: Path) -> set[Path]:
         matched = {path.resolve() for path in folder.glob(pattern) if path.suffix.lower() in SUFFIXES}
     except (NotImplementedError, ValueError, IndexError) as error:
         raise FtgateError(f"`docs` {pattern!r} is no relative glob: {error}") from None
+    except (OSError, RuntimeError) as error:
+        # RuntimeError: links in a circle, before Python 3.13.
+        raise FtgateError(f"`docs` {pattern!r} cannot be looked for: {error}") from None
     return {path for path in matched if path.is_file()}
 
 
@@ -130,28 +104,12 @@ def _check_sizes(paths: Iterable[Path]) -> None:
     sizes = {path: path.stat().st_size for path in paths}
     if len(sizes) > MAX_FILES:
         raise FtgateError(f"`docs` matches {len(sizes):,} files; at most {MAX_FILES:,} are indexed")
-    large = [path for path, size in sizes.items() if size > MAX_FILE_BYTES]
-    if large:
-        raise FtgateError(f"{large[0]} has more than {MAX_FILE_BYTES:,} bytes; split it")
+    for path, size in sizes.items():
+        if size > _max_bytes(path):
+            raise FtgateError(f"{path} has {size:,} bytes, more than {_max_bytes(path):,}; split it")
     if sum(sizes.values()) > MAX_TOTAL_BYTES:
         raise FtgateError(f"`docs` has more than {MAX_TOTAL_BYTES:,} bytes in all; name fewer files")
 
 
-def _read_text(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise FtgateError(f"cannot read {path}: {error.strerror or error}") from None
-    return strip_html(text) if path.suffix.lower() in (".html", ".htm") else text
-
-
-def _split_paragraphs(text: str) -> Iterable[tuple[str, int]]:
-    step = CHUNK_WORDS - OVERLAP_WORDS
-    for paragraph in _BLANK_LINES.split(text):
-        found = paragraph.split()
-        if 0 < len(found) <= step:
-            yield paragraph.strip(), len(found)
-            continue
-        for start in range(0, len(found), step):
-            piece = found[start : start + step]
-            yield " ".join(piece), len(piece)
+def _max_bytes(path: Path) -> int:
+    return MAX_PDF_BYTES if path.suffix.lower() == PDF else MAX_FILE_BYTES

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec, Json, Location
+from pytest_ftgate.planning.passages import CITATIONS, has_citation_grader
 from pytest_ftgate.planning.problems import Problems
 from pytest_ftgate.planning.templates import TemplateUseError, contains_template, grader_names, render_deep
 
@@ -14,13 +15,19 @@ _LITERAL_OPTIONS = frozenset({"schema", "pattern"})
 
 
 def resolve_graders(evalset: Evalset, problems: Problems) -> dict[str, tuple[GraderSpec, ...]]:
-    """Case id → the evalset's graders and then its own, without a template left in them."""
-    common_has_templates = any(map(_has_templates, evalset.graders))
+    """Case id → the evalset's graders and then its own, without a template left in them.
+
+    `citations` is among them where `decision.knowledge` wants citations and no grader says so already.
+    """
+    common = evalset.graders
+    if evalset.decision.knowledge.citations and not has_citation_grader(evalset):
+        common = (*common, GraderSpec(name=CITATIONS))
+    common_has_templates = any(map(_has_templates, common))
     return {
         case.id: (
-            evalset.graders
+            common
             if not common_has_templates and not case.graders
-            else _resolve((*evalset.graders, *case.graders), case, evalset.path, problems)
+            else _resolve((*common, *case.graders), case, evalset.path, problems)
         )
         for case in evalset.cases
     }

@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Protocol, runtime_checkable
 
+from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, DEFAULT_REPEATS, ArmSpec, Evalset, GateSpec, Json
+from pytest_ftgate.model.protocols import ArmTask
+from pytest_ftgate.model.retrieval import Retrieval
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedArm, PlannedItem
-from pytest_ftgate.planning.arm_trials import ArmTrials
+from pytest_ftgate.model.vectors import Vector
+from pytest_ftgate.planning.arm_trials import ArmTrials, Embedder
 from pytest_ftgate.planning.fingerprint import digest
 from pytest_ftgate.planning.grader_problems import find_grader_problems
 from pytest_ftgate.planning.grader_values import resolve_graders
@@ -19,23 +23,34 @@ from pytest_ftgate.planning.reask import tie_turns
 from pytest_ftgate.planning.roles import add_serving_models, answering_roles, resolve_models
 from pytest_ftgate.planning.shards import keep_shard
 from pytest_ftgate.planning.shot_answers import find_shot_answer_problems
-from pytest_ftgate.planning.texts import CHARS_PER_TOKEN, context_text, estimate_tokens
+from pytest_ftgate.planning.texts import context_text
+from pytest_ftgate.planning.token_counts import count_tokens
 from pytest_ftgate.registry import Registries
 
 
 @runtime_checkable
-class KnowledgeArm(Protocol):
-    """An arm that brings knowledge of its own, and can say how much."""
+class SearchingArm(Protocol):
+    """An arm that searches documents, and can say what it searched."""
 
-    def measure_knowledge(self, spec: ArmSpec, evalset: Evalset, rootdir: str, *, allow_outside: bool) -> int:
-        """Characters of all that it may put into a prompt."""
-        ...
+    def describe_search(self, task: ArmTask) -> Retrieval: ...
 
 
-def build_plan(evalset: Evalset, settings: Settings, registries: Registries) -> Plan:
+def _refuse_embedding(evalset: Evalset, spec: ArmSpec, texts: Sequence[str]) -> Sequence[Vector]:
+    del evalset, texts
+    raise FtgateError(f"rank `{spec.options.get('rank')}` needs vectors, and none can be had here")
+
+
+def build_plan(
+    evalset: Evalset,
+    settings: Settings,
+    registries: Registries,
+    *,
+    embedder: Embedder = _refuse_embedding,
+) -> Plan:
     """All trials of an evalset. Its `models` are those in force, the command line's choice included.
 
-    Raises EvalsetError with all problems: templates, arms that cannot be used, no model.
+    `embedder`: where the vectors of documents come from, asked only by arms that rank by them. Raises
+    EvalsetError with all problems: templates, arms that cannot be used, no model.
     """
     problems = Problems(evalset.path)
     models = resolve_models(evalset, settings, problems)
@@ -48,12 +63,13 @@ def build_plan(evalset: Evalset, settings: Settings, registries: Registries) -> 
     find_shot_answer_problems(evalset, graders, planned, registries, problems)
     # Trials need a model and arms that can be used; what a template lacks is told all the same later.
     problems.raise_if_any()
-    trials = ArmTrials(evalset, settings, registries, problems, repeats=repeats)
+    trials = ArmTrials(evalset, settings, registries, problems, repeats=repeats, embedder=embedder)
     arms = order_arms(planned, evalset, trials, problems)
     roles = answering_roles(dict(evalset.models))
     items = tie_turns(_list_items(evalset, arms, roles, trials), evalset, graders, registries)
     problems.raise_if_any()
     multiplicity = sum(arm.status == "run" for arm in arms)
+    retrievals = _describe_searches(arms, trials, registries)
     return Plan(
         evalset=evalset,
         items=items if settings.shard is None else keep_shard(items, evalset.cases, settings.shard),
@@ -62,7 +78,8 @@ def build_plan(evalset: Evalset, settings: Settings, registries: Registries) -> 
         repeats=repeats,
         multiplicity=multiplicity,
         graders=graders,
-        knowledge_tokens=_measure_knowledge(evalset, arms, settings, registries),
+        knowledge_tokens=_measure_knowledge(evalset, retrievals),
+        retrievals=retrievals,
         settings_hash=_hash_settings(evalset, arms, repeats, multiplicity),
         shard=settings.shard,
     )
@@ -80,22 +97,23 @@ def _list_items(
     )
 
 
-def _measure_knowledge(
-    evalset: Evalset, arms: Sequence[PlannedArm], settings: Settings, registries: Registries
-) -> int | None:
-    """Tokens of the documents that an arm searches, else of the distinct contexts; None where none."""
-    measured = []
+def _describe_searches(
+    arms: Sequence[PlannedArm], trials: ArmTrials, registries: Registries
+) -> tuple[Retrieval, ...]:
+    found = []
     for arm in arms:
         kind = registries.arms.get(arm.kind)
-        if arm.status == "run" and isinstance(kind, KnowledgeArm):
-            chars = kind.measure_knowledge(
-                evalset.arm(arm.name), evalset, settings.rootdir, allow_outside=settings.allow_outside_files
-            )
-            measured.append(chars // CHARS_PER_TOKEN)
-    if measured:
-        return max(measured)
+        if arm.status == "run" and isinstance(kind, SearchingArm):
+            found.append(kind.describe_search(trials.task_of(arm.name, CANDIDATE)))
+    return tuple(found)
+
+
+def _measure_knowledge(evalset: Evalset, retrievals: Sequence[Retrieval]) -> int | None:
+    """Tokens of the documents that an arm searches, else of the distinct contexts; None where none."""
+    if retrievals:
+        return max(search.tokens for search in retrievals)
     contexts = {context_text(case.context) for case in evalset.cases if case.context is not None}
-    return estimate_tokens(contexts) if contexts else None
+    return count_tokens(sorted(contexts)) if contexts else None
 
 
 def _hash_settings(evalset: Evalset, arms: Sequence[PlannedArm], repeats: int, multiplicity: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_ftgate.model.evalset import Case, Json, Message
@@ -54,11 +54,6 @@ def context_text(context: Json) -> str:
     if isinstance(context, Sequence) and not isinstance(context, str):
         return "\n\n".join(json_text(part) for part in context)
     return json_text(context)
-
-
-def estimate_tokens(texts: Iterable[str]) -> int:
-    """Tokens of all texts together, estimated from their length."""
-    return sum(len(text) for text in texts) // CHARS_PER_TOKEN
 
 
 def request_chars(request: Request) -> int:

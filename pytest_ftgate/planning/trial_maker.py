@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.model.evalset import Case, Json, Message, ModelSpec
+from pytest_ftgate.model.retrieval import Passage
 from pytest_ftgate.model.trial import Request, Trial, TrialKey
 from pytest_ftgate.planning.fingerprint import draw_name, request_hash
 
@@ -35,13 +36,14 @@ class TrialMaker:
         tolerant: bool = False,
         max_turns: int = 0,
         extract: str | None = None,
+        passages: tuple[Passage, ...] = (),
     ) -> Trial:
         """A finished trial.
 
         `like`: the request, hash and draw of that arm's trial, in place of `messages`; `source_arm`
         implies it, and says that the response is that trial's too. `answer_tool`: a tool (OpenAI form) whose
-        call is forced, in place of the case's tools; its arguments are the answer. Raises FtgateError for a
-        request that is no JSON or nested too deep.
+        call is forced, in place of the case's tools; its arguments are the answer. `passages`: what it has to
+        quote from. Raises FtgateError for a request that is no JSON or nested too deep.
         """
         key = TrialKey(evalset=self._evalset, case=case.id, arm=self._arm, role=self._role, repeat=repeat)
         borrowed = source_arm or like
@@ -49,6 +51,7 @@ class TrialMaker:
             source = self._trials_of(borrowed, case.id)[repeat - 1]
             request, hashed, draw = source.request, source.request_hash, source.draw
             extract, tool_name = extract or source.extract, source.answer_tool
+            passages = passages or source.passages
         else:
             request, hashed, rank = self._request(case, messages, response_format, answer_tool)
             draw, tool_name = draw_name(repeat, rank), _name_tool(answer_tool)
@@ -62,6 +65,7 @@ class TrialMaker:
             max_turns=max_turns,
             extract=extract,
             answer_tool=tool_name,
+            passages=passages,
         )
 
     def _request(

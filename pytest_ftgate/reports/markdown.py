@@ -28,6 +28,7 @@ from pytest_ftgate.reports.pattern_text import (
     name_hint,
 )
 from pytest_ftgate.reports.prompt_text import describe_prompt_blocks
+from pytest_ftgate.reports.retrieval_text import describe_searches
 from pytest_ftgate.reports.role_text import describe_roles
 from pytest_ftgate.reports.search_text import describe_further, describe_search
 from pytest_ftgate.reports.tables import rank_rates
@@ -78,7 +79,7 @@ def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     tied = "" if entry["tied_to_prompt"] else " Answers are not tied to this prompt."
     yield f"{size}. {escape_text(models)}{tied}".strip()
     yield _arms_table(entry["arms"])
-    if notes := [*describe_arms(entry), *describe_roles(entry, with_tags=True)]:
+    if notes := [*describe_arms(entry), *describe_roles(entry, with_tags=True), *describe_searches(entry)]:
         yield "\n".join(f"- {escape_text(line)}" for line in notes)
     yield _gates_table(entry["gates"])
     yield from _pattern_blocks(entry["patterns"])

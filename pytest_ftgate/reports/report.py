@@ -14,13 +14,14 @@ from pytest_ftgate.model.summary import (
     Example,
     Paired,
     Pattern,
-    Rate,
     Summary,
 )
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.model.verdict import GateResult, Judgement, Verdict
 from pytest_ftgate.reports.decision_entry import describe_flips, describe_steps
 from pytest_ftgate.reports.prompt_entry import describe_prompts
+from pytest_ftgate.reports.rates import describe_rate as describe_rate
+from pytest_ftgate.reports.searches import describe_knowledge, describe_search
 
 FORMAT_VERSION = 1
 MAX_TEXT = 4_000
@@ -87,29 +88,13 @@ def describe_evalset(plan: Plan, summary: Summary, judgement: Judgement) -> dict
         "tags": {name: describe_rate(rate, "passed") for name, rate in summary.tags.items()},
         "infra_errors": dict(summary.infra_errors),
         "knowledge_tokens": summary.knowledge_tokens,
+        "knowledge": describe_knowledge(summary.knowledge),
+        "retrievals": [describe_search(found) for found in summary.retrievals],
         "requests_sent": summary.requests_sent,
         "cost_usd": summary.cost_usd,
         "serving_cost_usd": summary.serving_cost_usd,
         "unpriced_calls": summary.unpriced_calls,
         "judges": {name: asdict(judge) for name, judge in summary.judges.items()},
-    }
-
-
-def describe_rate(rate: Rate | None, counted: str) -> dict[str, Json] | None:
-    """A rate; `counted` ('passed' or 'failed') names its numerator, in trials."""
-    if rate is None:
-        return None
-    return {
-        "value": rate.value,
-        "low": rate.low,
-        "high": rate.high,
-        "lower": rate.lower,
-        "upper": rate.upper,
-        counted: rate.hits,
-        "graded": rate.graded,
-        "cases": rate.cases,
-        "errors": rate.errors,
-        "planned": rate.planned,
     }
 
 

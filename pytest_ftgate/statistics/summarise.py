@@ -26,6 +26,7 @@ from pytest_ftgate.statistics.paired import compare_tallies
 from pytest_ftgate.statistics.rates import adjust_level
 from pytest_ftgate.statistics.role_pairs import compare_roles
 from pytest_ftgate.statistics.sample_size import plan_cases
+from pytest_ftgate.statistics.searches import measure_searches
 from pytest_ftgate.statistics.spending import count_unpriced, measure_follow_ups, sum_serving, sum_spent
 from pytest_ftgate.statistics.tallies import (
     Counts,
@@ -77,6 +78,7 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
         judged_cases=len(as_is_counts.graded),
         total_cases=len(evalset.cases),
         knowledge_tokens=plan.knowledge_tokens,
+        retrievals=measure_searches(plan.retrievals, arms, frame.groups, alpha=alpha),
         cases_needed=_plan_cases(frame, arms),
         stale=infra_errors.get("infra:stale", 0),
         not_recorded=infra_errors.get("infra:not_recorded", 0),

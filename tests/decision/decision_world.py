@@ -18,6 +18,7 @@ from pytest_ftgate.model.evalset import (
     ModelSpec,
 )
 from pytest_ftgate.model.finding import Finding
+from pytest_ftgate.model.retrieval import GoldRanks, Retrieval, RetrievalSummary
 from pytest_ftgate.model.spending import CallSpending, LateShare, Moments
 from pytest_ftgate.model.summary import (
     ArmPattern,
@@ -319,3 +320,34 @@ def worlds() -> Mapping[str, tuple[Evalset, Summary]]:
 
 def _knowledge(changes: str) -> Knowledge:
     return Knowledge(stated=True, changes=changes)
+
+
+def build_search(
+    *, reached: int = 0, missed: int = 0, absent: int = 0, arm: str = "retrieval", **changes: Any
+) -> RetrievalSummary:
+    """A search over so many cases c0, c1, ...: gold context at rank 1, missed, or in no document."""
+    states = [GoldRanks(ranks=(1,))] * reached + [GoldRanks(ranks=(None,))] * missed
+    states += [GoldRanks(ranks=(None,), absent=1)] * absent
+    gold = {f"c{number}": state for number, state in enumerate(states)}
+    search = Retrieval(
+        arm=arm,
+        files=3,
+        chunks=40,
+        tokens=9_000,
+        chunk_words=200,
+        overlap_words=40,
+        rank="bm25",
+        embedder=None,
+        k=4,
+        depth=20,
+        gold=gold,
+    )
+    held = reached + missed
+    found = RetrievalSummary(
+        search=search,
+        recall={at: build_rate(reached / held, cases=held) for at in (1, 4, 20)} if held else {},
+        marked=len(gold),
+        missed=tuple(list(gold)[reached:held]),
+        absent=tuple(list(gold)[held:]),
+    )
+    return replace(found, **changes)

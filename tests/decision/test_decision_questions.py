@@ -15,6 +15,7 @@ from decision_world import (
     build_pattern,
     build_rate,
     build_registries,
+    build_search,
     build_summary,
     build_test,
     decide_with,
@@ -324,11 +325,15 @@ def test_only_judged_cases_count_for_the_share_of_context():
     assert verdict_of(summary, cases=hollow).missing_arms == ("context",)
 
 
-def test_retrieval_answers_question_2_in_place_of_context():
+@pytest.mark.parametrize(("reached", "is_answered"), [(100, True), (90, True), (89, False), (None, False)])
+def test_retrieval_answers_question_2_only_where_it_is_known_to_reach_the_knowledge(reached, is_answered):
+    """A search that misses what is needed would be taken for a model that cannot learn."""
     arms = (*(a for a in LOW if a.arm != "context"), build_arm("retrieval", 0.69))
-    summary = replace(justified(), arms=arms)
-    assert verdict_of(summary, cases=cases_with_context(1)).decision == "fine_tune_justified"
-    assert verdict_of(summary, cases=cases_with_context(0)).decision == "fine_tune_justified"
+    searches = () if reached is None else (build_search(reached=reached, missed=100 - reached),)
+    verdict = verdict_of(replace(justified(), arms=arms, retrievals=searches), cases=cases_with_context(0))
+    assert (verdict.decision == "fine_tune_justified") == is_answered
+    if not is_answered:
+        assert f"reach what {reached or 0} of 100 cases need" in verdict.reason
 
 
 RAG = (

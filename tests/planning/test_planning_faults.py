@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
 import time
@@ -10,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from planning_builders import EXAMPLES, SCHEMA, make_arm, make_case, make_evalset, plan
 
 from pytest_ftgate.model.evalset import GraderSpec, ModelSpec
 from pytest_ftgate.model.settings import Shard
-from pytest_ftgate.planning.documents import CHUNK_WORDS, cut_text, strip_html
 from pytest_ftgate.planning.faults import find_faults
 from pytest_ftgate.planning.label_offers import find_missing_labels
 from pytest_ftgate.planning.leakage import find_exact_leaks, find_near_leaks
-from pytest_ftgate.planning.ranking import Ranking
 
 LABELS = ({"role": "user", "content": "One of: Refund, card-arrival. {{ input }}"},)
 
@@ -352,42 +349,3 @@ def test_a_shard_says_nothing_of_labels_whose_cases_it_does_not_ask() -> None:
     )
     for index in (1, 2, 3):
         assert find_missing_labels(plan(evalset, shard=Shard(index=index, count=3))) == {}
-
-
-@given(st.lists(st.text(alphabet="ab \n.", max_size=30), max_size=20).map("\n\n".join))
-def test_chunks_lose_no_word(text: str) -> None:
-    assert set(" ".join(cut_text(text)).split()) == set(text.split())
-
-
-def test_chunks_are_bounded_and_overlap() -> None:
-    numbers = [f"w{i}" for i in range(1000)]
-    chunks = [
-        chunk.split()
-        for chunk in cut_text("\n\n".join(" ".join(numbers[i : i + 90]) for i in range(0, 1000, 90)))
-    ]
-    assert all(len(chunk) <= CHUNK_WORDS for chunk in chunks)
-    for before, after in itertools.pairwise(chunks):
-        assert before[-40:] == after[:40]
-    assert cut_text("  \n\n ") == []
-
-
-def test_html_becomes_its_visible_text() -> None:
-    page = "<html><style>p{}</style><p>A &lt;b&gt;</p><script>x<y</script><ul><li>one<li>two</ul></html>"
-    assert strip_html(page).split() == ["A", "<b>", "one", "two"]
-    assert strip_html("<div <p>" * 1000 + "<script>never closed") is not None
-
-
-@settings(deadline=None)
-@given(st.lists(st.text(max_size=20), max_size=8), st.text(max_size=20), st.integers(1, 10))
-def test_ranking_gives_distinct_places_and_is_repeatable(texts: list[str], query: str, count: int) -> None:
-    found = Ranking(texts).find_nearest(query, count)
-    assert found == Ranking(texts).find_nearest(query, count)
-    assert len(found) == len(set(found)) == min(count, len(texts))
-    assert set(found) <= set(range(len(texts)))
-    assert set(Ranking(texts).find_nearest(query, count, only_matching=True)) <= set(found)
-
-
-def test_ranking_prefers_the_likest_and_keeps_the_order_of_equals() -> None:
-    ranking = Ranking(["red apple", "blue sky", "red apple", "red apple pie recipe"])
-    assert ranking.find_nearest("apple, RED!", 4) == [0, 2, 3, 1]
-    assert ranking.find_nearest("apple", 4, only_matching=True) == [0, 2, 3]

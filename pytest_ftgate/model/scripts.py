@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 UNSPACED = (
     "\u0e00-\u0eff"  # Thai, Lao
@@ -14,7 +15,13 @@ UNSPACED = (
 )
 """What stands between the brackets of a character class."""
 
+_PIECE = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 _UNSPACED = re.compile(f"[{UNSPACED}]")
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a text, letter case and compatibility forms folded; of such a script, its characters."""
+    return _PIECE.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def is_unspaced(char: str) -> bool:
