@@ -141,8 +141,9 @@ def asks_for_patterns(plan: Plan, summary: Summary) -> bool:
 def _price_knowledge(plan: Plan) -> KnowledgeSize | None:
     if plan.knowledge_tokens is None:
         return None
-    model = plan.evalset.models[CANDIDATE]
-    return KnowledgeSize(tokens=plan.knowledge_tokens, price=model.price or find_price(model.model))
+    model = plan.evalset.models.get(CANDIDATE)
+    price = None if model is None else model.price or find_price(model.model)
+    return KnowledgeSize(tokens=plan.knowledge_tokens, price=price)
 
 
 def judge(

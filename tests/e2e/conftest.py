@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
+import warnings
 
 import pytest
 from e2e_world import World
@@ -17,7 +18,10 @@ from pytest_ftgate.execution.litellm_provider import load_litellm
 @pytest.fixture(scope="session", autouse=True)
 def _imported_once() -> None:
     """pytester forgets what an inner session imported; litellm alone costs seconds each time."""
-    _ask_once()
+    with warnings.catch_warnings():
+        # What libraries warn of while they are imported is nobody's test; our engine's thread hears none of it.
+        warnings.simplefilter("ignore")
+        _ask_once()
     for module in pkgutil.walk_packages(pytest_ftgate.__path__, "pytest_ftgate."):
         importlib.import_module(module.name)
 
