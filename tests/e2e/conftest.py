@@ -19,7 +19,7 @@ from pytest_ftgate.execution.litellm_provider import load_litellm
 def _imported_once() -> None:
     """pytester forgets what an inner session imported; litellm alone costs seconds each time."""
     with warnings.catch_warnings():
-        # What libraries warn of while they are imported is nobody's test; our engine's thread hears none of it.
+        # What libraries warn of while they are imported is nobody's test.
         warnings.simplefilter("ignore")
         _ask_once()
     for module in pkgutil.walk_packages(pytest_ftgate.__path__, "pytest_ftgate."):
