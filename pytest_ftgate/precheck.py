@@ -97,7 +97,8 @@ def _report_decidability(plan: Plan, judged: int) -> Iterable[Finding]:
     if not decision.enabled or judged < 1:
         return
     # Repeats at temperature 0 are mostly one answer: they buy no evidence.
-    is_greedy = plan.evalset.models[CANDIDATE].params.get("temperature") == 0
+    model = plan.evalset.models.get(CANDIDATE)
+    is_greedy = model is not None and model.params.get("temperature") == 0
     repeats = 1 if is_greedy else plan.repeats
     bar, alpha = plan.evalset.bar, decision.alpha
     found = find_decidable(judged, repeats, bar, alpha=alpha)

@@ -54,7 +54,10 @@ def name_errors(validator: Any, value: Json, places: Sequence[Place]) -> list[Va
         if key in done:
             continue
         done.add(key)
-        found = _check(validator, node)
+        try:
+            found = _check(validator, node)
+        except LookupError:  # a reference within that leads nowhere: the slow way says what it means
+            return None
         if not found:
             return None
         errors += found

@@ -288,8 +288,7 @@ def test_improve_prompt_names_the_cheapest_arm_that_reaches_the_bar(world: World
     [
         ({"changes": "never"}, 40, "add_context"),
         ({"changes": "weekly"}, 40, "use_rag"),
-        ({"changes": "never", "citations": True}, 40, "use_rag"),
-        ({"changes": "never"}, 1500, "use_rag"),
+        ({"changes": "never"}, 6000, "use_rag"),
     ],
 )
 def test_knowledge_in_the_context_reaches_the_bar(

@@ -36,6 +36,7 @@ WORDS = [
 
 # What each grader is tried with; every registered one must be here, or say why it is not.
 TRIED = {
+    "citations": [spec("citations")],
     "equals": [spec("equals", "abc"), spec("equals", ORDER), spec("equals", 12.5, ignore_case=True)],
     "contains": [spec("contains", "abc")],
     "icontains": [spec("icontains", "Abc")],
