@@ -154,8 +154,9 @@ def _restore_arm(told: Mapping[str, Any]) -> ArmSummary:
         for name in ("accuracy_test", "lenient_test")
     }
     rates = {
-        name: None if told[name] is None else _restore_rate(told[name])
-        for name in ("accuracy", "format_failures", "call_failures", "pass_hat_k")
+        # Reports of the first version lack some of these.
+        name: None if told.get(name) is None else _restore_rate(told[name])
+        for name in ("accuracy", "format_failures", "call_failures", "citation_failures", "pass_hat_k")
     }
     return _build(ArmSummary, {**told, **tests, **rates, "looks": None, "spending": None})
 

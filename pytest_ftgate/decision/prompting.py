@@ -9,8 +9,15 @@ from pytest_ftgate.decision.draws import describe_other_draws, name_shots
 from pytest_ftgate.decision.knowledge import MIN_CACHED_TOKENS
 from pytest_ftgate.decision.missed_limits import read_call_failures
 from pytest_ftgate.decision.readiness import EXPLAIN
+from pytest_ftgate.decision.search_advice import describe_shortfall
 from pytest_ftgate.decision.situation import Situation, rank_cost
-from pytest_ftgate.decision.wording import format_count, format_interval, format_percent, format_usd, to_ascii
+from pytest_ftgate.decision.wording import (
+    describe_accuracy,
+    format_count,
+    format_percent,
+    format_usd,
+    to_ascii,
+)
 from pytest_ftgate.model.evalset import AS_IS
 from pytest_ftgate.model.summary import ArmSummary, BarTest
 from pytest_ftgate.model.verdict import Verdict
@@ -18,11 +25,6 @@ from pytest_ftgate.model.verdict import Verdict
 _SMALL_CHANGES = "if the knowledge changes or must be cited, say so under decision.knowledge: then it is RAG"
 _SHIP_ALL = "measure the prompt as it will ship, with all of it: an arm with a `prompt` of its own"
 _LARGE_CHANGES = "knowledge of under 10,000 tokens that never changes could stand in the prompt, cached"
-
-
-def describe_accuracy(arm: ArmSummary | None) -> str:
-    """'61.2 % (53.9 .. 68.1)', or what stands in for it."""
-    return format_interval(arm.accuracy) if arm is not None and arm.accuracy is not None else "nothing judged"
 
 
 def _correct_p(situation: Situation, p_above: float) -> float:
@@ -105,13 +107,17 @@ def tell_better_prompt(situation: Situation) -> Verdict:
 
 
 def tell_missing_knowledge(situation: Situation) -> Verdict:
-    """An arm of question 2 is proven at the bar, and better than every prompt arm (paired by case)."""
-    arm, test = _take(
+    """An arm of question 2 is proven at the bar, and better than every prompt arm (paired by case).
+
+    Where knowledge is to be retrieved, an arm that did so goes before the oracle.
+    """
+    is_small = situation.is_static_and_small
+    proven = [
         arm
         for arm in situation.proven_arms
         if arm.question == 2 and all(leaf.holds for leaf in ask_better(situation, arm))
-    )
-    is_small = situation.is_static_and_small
+    ]
+    arm, test = _take(proven if is_small else sorted(proven, key=lambda arm: arm.kind != "retrieval"))
     how = (
         f"it is small and static ({_describe_size(situation)}), so put it in the prompt and cache it"
         f"{_describe_price(situation)}"
@@ -123,7 +129,8 @@ def tell_missing_knowledge(situation: Situation) -> Verdict:
     return situation.answer(
         "add_context" if is_small else "use_rag",
         f"The model lacks the knowledge: with it in the context (arm {name}) {describe_accuracy(arm)} "
-        f"reaches the bar of {format_percent(situation.bar)}, and no prompt does as well; {how}.",
+        f"reaches the bar of {format_percent(situation.bar)}, and no prompt does as well; {how}."
+        f"{'' if is_small else describe_shortfall(situation, arm)}",
         recommended_arm=arm.arm,
         p=p,
         changes=(_SMALL_CHANGES, _SHIP_ALL) if is_small else (_LARGE_CHANGES,),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_ftgate.decision.situation import Situation
-from pytest_ftgate.decision.wording import format_count, format_percent, to_ascii
+from pytest_ftgate.decision.evidence import TOLERANCE
+from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, is_proven_below, value_of
+from pytest_ftgate.decision.wording import describe_accuracy, format_count, format_percent, to_ascii
 from pytest_ftgate.model.retrieval import RetrievalSummary
+from pytest_ftgate.model.summary import ArmSummary
 
 GOOD_RECALL = 0.9
 """recall@k from which on the search is not what holds an arm back: what may stay unshown of question 2."""
 
+_SEARCHING = "retrieval"
 _SILENT = ("not_asked", "incomplete", "not_ready", "bar_met", "fix_call", "improve_prompt")
+_UNJUDGED = ("not_asked", "incomplete", "bar_met", "improve_prompt")
 
 
 def advise_on_search(situation: Situation, decision: str) -> tuple[str, ...]:
@@ -20,8 +24,9 @@ def advise_on_search(situation: Situation, decision: str) -> tuple[str, ...]:
         return (
             "citations are wanted, and this prompt shows no passages to quote: an arm of question 2 does",
         )
+    uncited = () if decision in _UNJUDGED else tuple(_tell_uncited(situation))
     if decision in _SILENT:
-        return ()
+        return uncited
     ran = {arm.arm for arm in situation.arms if arm.accuracy_test is not None}
     found = [
         sentence
@@ -34,7 +39,51 @@ def advise_on_search(situation: Situation, decision: str) -> tuple[str, ...]:
             "arm context hands each case its gold context; what a search reaches is not known: "
             "add arm retrieval with your `docs`"
         )
-    return tuple(found)
+    best = None if found else _find_best_search(situation)
+    if decision == "use_rag" and best is not None and not is_proven_at_bar(best, situation.bar):
+        found.append(f"more cases would show whether arm {to_ascii(best.arm)} reaches the bar")
+    return (*uncited, *found)
+
+
+def describe_shortfall(situation: Situation, arm: ArmSummary) -> str:
+    """What the best search that was tried makes of knowledge with which `arm` reaches the bar.
+
+    '' where `arm` is itself a search, or none was run.
+    """
+    best = None if arm.kind == _SEARCHING else _find_best_search(situation)
+    if best is None:
+        return ""
+    found = next((each for each in situation.summary.retrievals if each.search.arm == best.arm), None)
+    recall = found.recall.get(found.search.k) if found is not None else None
+    reached = ""
+    if found is not None and recall is not None and recall.value is not None:
+        reached = f" with recall@{found.search.k} {format_percent(recall.value)}"
+    falls_short = is_proven_below(best, situation.bar)
+    how = "falls short of it" if falls_short else "is not proven to reach it"
+    return (
+        f" The search that was tried {how}: arm {to_ascii(best.arm)} has {describe_accuracy(best)}{reached}."
+    )
+
+
+def _find_best_search(situation: Situation) -> ArmSummary | None:
+    searched = [arm for arm in situation.arms if arm.kind == _SEARCHING and arm.accuracy_test is not None]
+    return max(searched, key=value_of, default=None)
+
+
+def _tell_uncited(situation: Situation) -> Iterator[str]:
+    """Arms that only their citations keep from the bar: the knowledge helps, the quotes are missing."""
+    for arm in situation.arms:
+        test, failures = arm.accuracy_test, arm.citation_failures
+        if test is None or failures is None or failures.value is None:
+            continue
+        right = test.value + failures.value
+        if test.value < situation.bar <= right + TOLERANCE:
+            name = to_ascii(arm.arm)
+            yield (
+                f"arm {name} gives the right answer in {format_percent(right)} of its trials, but "
+                f"{format_percent(failures.value)} fail for their citations alone: ask for the quotes in "
+                "your own words (`cite:` of the arm), with an example, or take `citations: true` out"
+            )
 
 
 def _tell(found: RetrievalSummary, situation: Situation) -> Iterator[str]:

@@ -8,10 +8,15 @@ from pytest_ftgate.decision.knowledge import MIN_CONTEXT_SHARE
 from pytest_ftgate.decision.leaning import find_leaning
 from pytest_ftgate.decision.missed_limits import describe_missed_limits
 from pytest_ftgate.decision.pattern_conditions import GIVE_CONTEXT, REPEAT
-from pytest_ftgate.decision.prompting import describe_accuracy
 from pytest_ftgate.decision.readiness import EXPLAIN, run_command
 from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, is_proven_below
-from pytest_ftgate.decision.wording import format_count, format_percent, join_names, to_ascii
+from pytest_ftgate.decision.wording import (
+    describe_accuracy,
+    format_count,
+    format_percent,
+    join_names,
+    to_ascii,
+)
 from pytest_ftgate.model.verdict import Verdict
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_ftgate.model.summary import Rate
+from pytest_ftgate.model.summary import ArmSummary, Rate
 
 
 def format_percent(share: float | None, decimals: int = 1) -> str:
@@ -31,6 +31,11 @@ def format_interval(rate: Rate) -> str:
     if rate.value is None or rate.low is None or rate.high is None:
         return format_percent(rate.value)
     return f"{format_percent(rate.value)} ({100 * rate.low:.1f} .. {100 * rate.high:.1f})"
+
+
+def describe_accuracy(arm: ArmSummary | None) -> str:
+    """'61.2 % (53.9 .. 68.1)', or what stands in for it."""
+    return format_interval(arm.accuracy) if arm is not None and arm.accuracy is not None else "nothing judged"
 
 
 def format_usd(usd: float) -> str:

@@ -15,6 +15,9 @@ KINDS = (
 
 FORMAT_TOOL_SIGNATURES = ("tool:no_call", "tool:missing_arg", "tool:unknown_arg", "tool:arg_type")
 
+CITATIONS = "citations"
+"""The grader that holds an answer's citations against the passages it was given."""
+
 FORMAT_GRADERS = frozenset((
     "is-json", "contains-json", "json-fields", "tool-call", "is-valid-openai-tools-call",
     "is-valid-function-call", "regex", "label", "choice", "no-extra-text",

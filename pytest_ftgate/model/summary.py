@@ -56,7 +56,8 @@ class BarTest:
 class ArmSummary:
     """One arm × role. `accuracy_test` is None where nothing was judged.
 
-    `lenient_test` counts `call:*` failures as passes. `identical_repeats` is None where no case has two,
+    `lenient_test` counts `call:*` failures as passes. `citation_failures`: trials that fail for their
+    citations alone, None where there is none. `identical_repeats` is None where no case has two,
     `repeats` the most answers of a case, `draw` which of several draws of an arm it is, `probe` why
     `schema_enforced` is so. `looks`: where it could stop early; bounds and p-values are then adjusted.
     `cost_usd_per_1k_cases` weighs every case the same, like `spending`.
@@ -71,6 +72,7 @@ class ArmSummary:
     accuracy: Rate | None = None
     format_failures: Rate | None = None
     call_failures: Rate | None = None
+    citation_failures: Rate | None = None
     pass_hat_k: Rate | None = None
     accuracy_test: BarTest | None = None
     lenient_test: BarTest | None = None

@@ -73,6 +73,8 @@ _TEXT = {
     "style:too_long": "State the limit in the prompt, with an example of that length.",
     "style:too_short": "State the least length in the prompt, with an example of that length.",
     "style:extra_text": "Ask for the answer alone, with an example.",
+    "style:missing:citation": "Ask for quotes in your own words (`cite:` of the arm), with an example.",
+    "style:forbidden:false_citation": "Ask for quotes copied word for word (`cite:` of the arm), short ones.",
     "style:forbidden": "Name the words to avoid in the prompt, and what to write in their place.",
     "style:missing": "Name the words that must be there in the prompt, with an example (arm `few_shot`).",
     "style:instruction": "State the instruction last, with an answer that follows it (arm `few_shot`).",

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec, Json, Location
-from pytest_ftgate.planning.passages import CITATIONS, has_citation_grader
+from pytest_ftgate.model.grade import CITATIONS
+from pytest_ftgate.planning.passages import has_citation_grader
 from pytest_ftgate.planning.problems import Problems
 from pytest_ftgate.planning.templates import TemplateUseError, contains_template, grader_names, render_deep
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pytest_ftgate.model.evalset import ArmSpec, Case, Evalset, Message
+from pytest_ftgate.model.grade import CITATIONS
 from pytest_ftgate.model.protocols import ArmTask
 from pytest_ftgate.model.retrieval import Passage
 from pytest_ftgate.model.trial import Trial
 from pytest_ftgate.planning.conversation import append_text, prepend_text
 from pytest_ftgate.planning.gold import list_passages
 from pytest_ftgate.planning.templates import case_names, mentions, render_text
-
-CITATIONS = "citations"
-"""The grader that holds an answer's citations against the passages."""
 
 DEFAULT_TEMPLATE = "Use this context to answer.\n\n<context>\n{{ context }}\n</context>\n\n"
 DEFAULT_CITE = (

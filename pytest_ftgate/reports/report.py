@@ -137,6 +137,7 @@ def _describe_arm(arm: ArmSummary) -> dict[str, Json]:
         "lenient_test": asdict(arm.lenient_test) if arm.lenient_test else None,
         "format_failures": describe_rate(arm.format_failures, "failed"),
         "call_failures": describe_rate(arm.call_failures, "failed"),
+        "citation_failures": describe_rate(arm.citation_failures, "failed"),
         "pass_hat_k": describe_rate(arm.pass_hat_k, "passed"),
         "planned": arm.planned,
         "unanswered": arm.unanswered,

@@ -68,6 +68,9 @@ def summarise_arm(
         accuracy=_measure(frame, sample, counts, counts.passed, planned, looks),
         call_failures=_measure(frame, sample, counts, counts.call_failed, planned, stopped),
         format_failures=_measure_format(frame, counts, planned, stopped),
+        citation_failures=_measure(frame, sample, counts, counts.uncited, planned, stopped)
+        if counts.uncited
+        else None,
         pass_hat_k=_measure_all_pass(frame, counts, planned, stopped),
         accuracy_test=_hold(frame, sample, counts, looks, lenient=False),
         lenient_test=_hold(frame, sample, counts, looks, lenient=True),

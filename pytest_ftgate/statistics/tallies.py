@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pytest_ftgate.model.grade import FORMAT_GRADERS, is_format_failure
+from pytest_ftgate.model.grade import CITATIONS, FORMAT_GRADERS, is_format_failure, kind_of
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import SchemaEnforced
 from pytest_ftgate.model.run import Looks
@@ -46,12 +46,16 @@ class CaseSpending:
 
 @dataclass(slots=True)
 class Counts:
-    """Counts of one arm × role; mappings go from case id to trials, only where there are any."""
+    """Counts of one arm × role; mappings go from case id to trials, only where there are any.
+
+    `uncited` counts trials that fail for their citations alone: the answer is right.
+    """
 
     graded: dict[str, int] = field(default_factory=dict)
     passed: dict[str, int] = field(default_factory=dict)
     call_failed: dict[str, int] = field(default_factory=dict)
     format_failed: dict[str, int] = field(default_factory=dict)
+    uncited: dict[str, int] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)
     errors: int = 0
     unanswered: int = 0
@@ -75,6 +79,8 @@ class Counts:
         elif outcome == "failed":
             self.graded[case] = self.graded.get(case, 0) + 1
             self._add_failure(case, record.signature)
+            if _lacks_citations_alone(record):
+                self.uncited[case] = self.uncited.get(case, 0) + 1
         elif outcome == "error":
             self.errors += 1
             self.unanswered += record.is_unanswered
@@ -104,6 +110,12 @@ class Counts:
         self.repeated_cases.add(case)
         if first != output:
             self.differing_cases.add(case)
+
+
+def _lacks_citations_alone(record: Record) -> bool:
+    """Whether a failed trial would have passed, had its answer quoted its source."""
+    failed = {grade.grader for grade in record.grades if grade.outcome == "failed"}
+    return failed == {CITATIONS} and record.signature is not None and kind_of(record.signature) == "style"
 
 
 def set_aside(records: Sequence[Record], looks: Mapping[tuple[str, str], Looks]) -> Sequence[Record]:

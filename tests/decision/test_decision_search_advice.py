@@ -85,6 +85,62 @@ def test_an_oracle_alone_asks_for_a_real_search() -> None:
     assert any("add arm retrieval" in change for change in verdict.changes)
 
 
+def test_a_search_that_falls_short_of_the_oracle_is_told_with_its_recall_and_what_to_mend() -> None:
+    """The verdict stays: with the right text the bar is reached; the search is what has to be built."""
+    search = build_arm("retrieval", 0.6)
+    found = build_search(reached=24, missed=16, accuracy_reached=build_rate(0.93, cases=24))
+    verdict = judge(found, arms=(*KNOWING, search), knowledge_tokens=50_000, paired=BETTER, judged_cases=120)
+    assert (verdict.decision, verdict.recommended_arm) == ("use_rag", "context")
+    assert (
+        "The search that was tried falls short of it: "
+        "arm retrieval has 60 % (54.0 .. 66.0) with recall@4 60 %." in verdict.reason
+    )
+    assert any("the search misses what it should find" in change for change in verdict.changes)
+
+
+def test_a_search_that_is_not_yet_proven_asks_for_cases() -> None:
+    search = build_arm("retrieval", 0.84)
+    found = build_search(reached=39, missed=1, accuracy_reached=build_rate(0.85, cases=39))
+    verdict = judge(found, arms=(*KNOWING, search), knowledge_tokens=50_000, paired=BETTER)
+    assert "is not proven to reach it: arm retrieval has 84 %" in verdict.reason
+    assert any("more cases would show" in change for change in verdict.changes)
+
+
+def test_a_search_that_reaches_the_bar_itself_is_recommended_before_the_oracle() -> None:
+    search = build_arm("retrieval", 0.92, half=0.03, cost_usd_per_1k_cases=5.0)
+    both = (*BETTER, *beats("retrieval", "as_is", "few_shot", "structured"))
+    verdict = judge(build_search(reached=40), arms=(*KNOWING, search), knowledge_tokens=50_000, paired=both)
+    assert (verdict.decision, verdict.recommended_arm) == ("use_rag", "retrieval")
+    assert "search that was tried" not in verdict.reason
+
+
+def test_small_and_static_knowledge_says_nothing_of_a_search() -> None:
+    search = build_arm("retrieval", 0.6)
+    verdict = judge(arms=(*KNOWING, search), knowledge_tokens=2_000, paired=BETTER)
+    assert (verdict.decision, verdict.recommended_arm) == ("add_context", "context")
+    assert "search" not in verdict.reason
+
+
+@pytest.mark.parametrize("judged_cases", [120, 30])
+def test_right_answers_without_their_quotes_are_told_from_wrong_ones(judged_cases: int) -> None:
+    """Whether too few cases or no pattern ends it: what keeps the arm from the bar is the quotes."""
+    uncited = build_arm("context", 0.1, citation_failures=build_rate(0.85))
+    arms = (*(arm for arm in LOW if arm.arm != "context"), uncited)
+    verdict = judge(arms=arms, knowledge=Knowledge(stated=True, citations=True), judged_cases=judged_cases)
+    assert verdict.decision == ("no_pattern" if judged_cases == 120 else "not_ready")
+    said = " / ".join(verdict.changes)
+    assert "arm context gives the right answer in 95 % of its trials" in said
+    assert "85 % fail for their citations alone" in said
+    assert "`cite:`" in said
+
+
+def test_wrong_answers_without_quotes_are_not_blamed_on_the_quotes() -> None:
+    wrong = build_arm("context", 0.1, citation_failures=build_rate(0.5))
+    arms = (*(arm for arm in LOW if arm.arm != "context"), wrong)
+    said = advice(arms=arms, knowledge=Knowledge(stated=True, citations=True))
+    assert "citations alone" not in said
+
+
 @pytest.mark.parametrize(
     ("tokens", "price", "words"),
     [

@@ -283,31 +283,71 @@ def test_improve_prompt_names_the_cheapest_arm_that_reaches_the_bar(world: World
 # -- question 2 -----------------------------------------------------------------------------------
 
 
+def reports(number: int, chars: int) -> str:
+    """A context as people write one: sentences, no two alike (about 4 characters a token)."""
+    text = f"c{number:03d} was filed by customer {number}."
+    for part in range(chars):
+        if len(text) >= chars:
+            break
+        day, place = 1 + (7 * part + number) % 28, ("north", "south", "east", "west")[(part + number) % 4]
+        text += f" On day {day} the {place} depot {number * 31 + part} wrote note {part * 17 + number}."
+    return text[:chars]
+
+
 @pytest.mark.parametrize(
     ("knowledge", "chars", "expected"),
     [
         ({"changes": "never"}, 40, "add_context"),
         ({"changes": "weekly"}, 40, "use_rag"),
-        ({"changes": "never"}, 6000, "use_rag"),
+        ({"changes": "never", "citations": True}, 40, "use_rag"),
+        ({"changes": "never"}, 1500, "use_rag"),
+        ({"changes": "never", "citations": True}, 1500, "use_rag"),
     ],
 )
 def test_knowledge_in_the_context_reaches_the_bar(
     world: World, knowledge: dict[str, Any], chars: int, expected: str
 ) -> None:
-    def answer(arm: str, number: int, repeat: int) -> str:
-        return truth(number) if arm == "context" else guessing(arm, number, repeat)
+    """30 contexts of 1,500 characters are over 10,000 tokens. Answers cite where that is wanted."""
 
-    mine = [{**case, "context": f"{case['id']} " + "x" * chars} for case in cases(30)]
+    def answer(arm: str, number: int, repeat: int) -> str:
+        if arm != "context":
+            return guessing(arm, number, repeat)
+        source = f'\nSources:\n"c{number:03d} was filed by customer {number}" [1]'
+        return truth(number) + (source if knowledge.get("citations") else "")
+
+    mine = [{**case, "context": reports(number, chars)} for number, case in enumerate(cases(30))]
     wanted = evalset(
         30, arms=["few_shot", "context"], repeats=1, cases=mine, decision={"knowledge": knowledge}
     )
-    if expected == "add_context":
+    if expected == "add_context" or (knowledge.get("citations") and chars == 40):
         result = run_live(world, answer, wanted)
     else:
         result = replay(world, answer, wanted, ("as_is", "few_shot", "context"))
-    verdict = world.verdict()
-    assert (verdict["decision"], result.ret) == (expected, 1)
-    assert verdict["recommended_arm"] == "context"
+    assert (decision(world), result.ret) == (expected, 1)
+    assert world.verdict()["recommended_arm"] == "context"
+    assert (world.entry()["knowledge_tokens"] >= 10_000) is (chars == 1500)
+
+
+def test_right_answers_that_quote_no_source_do_not_reach_the_bar_and_say_why(world: World) -> None:
+    """Citations were asked for, so an answer without one fails; the verdict tells it from a wrong answer."""
+
+    def answer(arm: str, number: int, repeat: int) -> str:
+        return truth(number) if arm == "context" else guessing(arm, number, repeat)
+
+    mine = [{**case, "context": reports(number, 40)} for number, case in enumerate(cases(50))]
+    knowledge = {"changes": "never", "citations": True}
+    wanted = evalset(
+        50, arms=["few_shot", "context"], repeats=2, cases=mine, decision={"knowledge": knowledge}
+    )
+    replay(world, answer, wanted, ("as_is", "few_shot", "context"))
+    assert decision(world) == "no_pattern"
+    assert arm(world, "context")["accuracy"]["value"] == 0
+    assert arm(world, "context")["citation_failures"]["value"] == 1
+    assert arm(world, "as_is")["citation_failures"] is None
+    [said] = [change for change in world.verdict()["changes"] if "citations alone" in change]
+    assert "arm context gives the right answer in 100 % of its trials" in said
+    [pattern] = [p for p in world.entry()["patterns"] if p["signature"] == "style:missing:citation"]
+    assert "`cite:`" in pattern["hint"]
 
 
 # -- question 3 -----------------------------------------------------------------------------------
