@@ -2,9 +2,9 @@
 
 The failures stay where they are, case by case and arm by arm; what they are called is handed out anew. Each
 case draws one of so many names that under the best arm none is truly above the floor, and keeps it in all
-its failing trials of every arm: a name recurs and survives every arm by construction, so that the rate alone
-must tell (the least favourable case of the intersection-union test, Berger 1982). What the search confirms
-is false. Cases of one group draw together.
+its failing trials of every arm, and is taken to recur: so the rate alone must tell (the least favourable case
+of the intersection-union test, Berger 1982). What the search confirms is false. Cases of one group draw
+together.
 
 A plain shuffle of the grades would be no control: it leaves every rate as it was, and a pattern of 1 in 5
 trials is one wherever its trials are.
@@ -104,7 +104,7 @@ def _finds_any(survey: Survey, clusters: Sequence[_Cluster], names: int, rng: Ra
     if not any(_is_shown(survey, clusters, drawn, name) for name in likely):
         return False
     candidates = _make_candidates(clusters, drawn, names)
-    return any(one.reproducible for one in assess_candidates(candidates, survey))
+    return any(one.reproducible for one in assess_candidates(candidates, survey, recurs=True))
 
 
 def _is_shown(survey: Survey, clusters: Sequence[_Cluster], drawn: Sequence[int], name: int) -> bool:

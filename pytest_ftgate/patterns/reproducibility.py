@@ -53,17 +53,20 @@ class _Tested:
     multiplier: int
 
 
-def assess_candidates(candidates: Sequence[Candidate], survey: Survey) -> list[Assessment]:
+def assess_candidates(
+    candidates: Sequence[Candidate], survey: Survey, *, recurs: bool = False
+) -> list[Assessment]:
     """Test all candidates together; narrow ones are confirmed before wider ones.
 
     A wider candidate is confirmed beside a narrower one only where what the narrower one leaves is
-    itself shown above the floor: its rate can only be larger, so the error rate holds.
+    itself shown above the floor: its rate can only be larger, so the error rate holds. `recurs`: they are
+    taken to recur, so that the other conditions alone decide.
     """
     tested = sorted(_test_rates(candidates, survey), key=_order)
     confirmed: set[str] = set()
     assessments = []
     for one in tested:
-        assessment = _assess(one, survey, confirmed)
+        assessment = _assess(one, survey, confirmed, recurs=recurs)
         if assessment.reproducible:
             confirmed.add(one.candidate.signature)
         assessments.append(assessment)
@@ -118,13 +121,13 @@ def count_tests(candidates: Sequence[Candidate], survey: Survey) -> int:
     return max(1, min(len(candidates), most))
 
 
-def _assess(tested: _Tested, survey: Survey, confirmed: set[str]) -> Assessment:
+def _assess(tested: _Tested, survey: Survey, confirmed: set[str], *, recurs: bool) -> Assessment:
     candidate = tested.candidate
     unknown = Assessment(candidate, tested.p_by_arm, tested.p_holm, None)
     if not candidate.is_of_the_model:
         return replace(unknown, reproducible=False, why_not=_not_the_model(candidate.kind))
     weakness = _find_weakness(candidate.hits, tested.p_holm, survey)
-    if survey.is_single:
+    if survey.is_single and not recurs:
         open_arms = () if weakness else survey.arms
         return replace(unknown, why_not="not assessed: one repeat per case", open_arms=open_arms)
     if weakness:
@@ -139,9 +142,9 @@ def _assess(tested: _Tested, survey: Survey, confirmed: set[str]) -> Assessment:
             why_not = "covered by narrower patterns"
             return replace(unknown, reproducible=False, why_not=why_not, is_covered=True)
     name = candidate.signature
-    open_arms, recurs, why_not = find_weak_arms(hits, survey, name, members)
-    if not recurs or not needs_agreement(name, candidate.level):
-        return replace(unknown, reproducible=recurs, why_not=why_not, open_arms=open_arms)
+    open_arms, does_recur, why_not = ((), True, "") if recurs else find_weak_arms(hits, survey, name, members)
+    if not does_recur or not needs_agreement(name, candidate.level):
+        return replace(unknown, reproducible=does_recur, why_not=why_not, open_arms=open_arms)
     further = [trial for arm in survey.arms for trial in list_further(survey, arm, name, members)]
     agreements = measure_by_arm([*trials, *further], name, survey)
     agrees, why_not = _read_agreements(agreements, survey)

@@ -98,6 +98,16 @@ def test_a_search_that_counts_repeats_as_cases_fails_the_control(monkeypatch: py
     assert not careless.holds
 
 
+def test_with_one_repeat_the_control_is_no_formality() -> None:
+    """Recurrence cannot be seen in it: names are taken to recur, else nothing could ever be found."""
+    rng, plan = random.Random(8), make_plan(ARMS, 100, 1, decision=DecisionSpec(alpha_fine_tune=0.5))
+    bound = [rng.random() < 0.3 for _ in range(100)]
+    records = make_records(plan, lambda arm, i, r: "format:fenced" if bound[i] else None)
+    assert not control(plan, records).holds
+    strict = replace(plan, evalset=replace(plan.evalset, decision=DecisionSpec()))
+    assert control(strict, records).holds
+
+
 def test_cases_of_a_group_draw_together() -> None:
     """Two large groups: whatever they draw, no name is hit by enough clusters to be shown."""
     rng = random.Random(5)
