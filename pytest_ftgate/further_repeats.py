@@ -37,6 +37,8 @@ def list_further_trials(
     """
     if not plan.evalset.decision.further_repeats or plan.shard is not None or summary.partial:
         return ()
+    if not summary.patterns.lacks_recurrence:
+        return ()
     situation = Situation(evalset=plan.evalset, summary=summary, registries=registries)
     if not situation.is_all_below or situation.missing_arms:
         return ()

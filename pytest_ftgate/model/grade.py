@@ -35,8 +35,9 @@ def kind_of(signature: str) -> str:
 
 def is_format_failure(signature: str) -> bool:
     """Whether the primary signature counts in the format-failure rate (DESIGN section 6)."""
-    if kind_of(signature) in ("format", "schema", "empty"):
-        return True
+    kind = kind_of(signature)
+    if kind != "tool":
+        return kind in ("format", "schema", "empty")
     return any(signature == s or signature.startswith(s + ":") for s in FORMAT_TOOL_SIGNATURES)
 
 

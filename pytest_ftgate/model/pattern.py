@@ -118,6 +118,7 @@ class PatternControl:
 class PatternSet:
     """Patterns, most frequent first, and the share that the confirmed ones explain together.
 
+    `lacks_recurrence`: some signature, listed or not, would be confirmed if it were shown to recur.
     `ceiling`: the accuracy of the best arm if every trial that shows a confirmed pattern passed. `control` is
     None where question 3 was not asked or nothing failed.
     """
@@ -129,6 +130,7 @@ class PatternSet:
     best_arm: str | None = None
     ceiling: float | None = None
     p_best: float | None = None
+    lacks_recurrence: bool = False
     control: PatternControl | None = None
 
     @property

@@ -94,13 +94,11 @@ def _finds_any(survey: Survey, clusters: Sequence[_Cluster], names: int, rng: Ra
     It is left out where the best arm alone refutes all of them: an adjusted p-value is never smaller than
     that of one arm.
     """
-    rates = [0.0] * names
-    drawn = []
-    for cluster in clusters:
-        name = int(rng.random() * names)
-        drawn.append(name)
+    rates, random = [0.0] * names, rng.random
+    drawn = [int(random() * names) for _ in clusters]
+    for name, cluster in zip(drawn, clusters, strict=True):
         rates[name] += cluster.weight
-    likely = {name for name, rate in enumerate(rates) if rate >= least}
+    likely = (name for name, rate in enumerate(rates) if rate >= least)
     if not any(_is_shown(survey, clusters, drawn, name) for name in likely):
         return False
     candidates = _make_candidates(clusters, drawn, names)

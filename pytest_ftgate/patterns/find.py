@@ -76,6 +76,7 @@ def find_patterns(
         p_best=min(
             (one.p_holm for one in assessments if one.reproducible and one.p_holm is not None), default=None
         ),
+        lacks_recurrence=any(one.open_arms for one in assessments),
         control=run_control(survey) if is_controlled else None,
     )
 

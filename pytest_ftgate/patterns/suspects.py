@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_ftgate.model.evalset import Case
@@ -48,10 +48,11 @@ def find_suspects(plan: Plan, records: Iterable[Record]) -> list[Suspect]:
     found = []
     for case in plan.evalset.cases:
         own = judged.get(case.id, ())
+        answer = _find_common_answer(own)
+        if answer is None:
+            continue
         sources = {(roots.get(record.key.arm, record.key.arm), record.key.role) for record in own}
-        answers = {_find_answer(record) for record in own} if len(sources) >= MIN_SOURCES else set()
-        answer = answers.pop() if len(answers) == 1 else None
-        if answer is not None:
+        if len(sources) >= MIN_SOURCES:
             found.append(Suspect(case=case.id, answer=answer, trials=len(own), sources=len(sources)))
     cases = {case.id: case for case in plan.evalset.cases}
     alike = Counter(_name_slip(suspect, cases) for suspect in found)
@@ -83,10 +84,20 @@ def explain_suspects(plan: Plan, records: Iterable[Record]) -> tuple[Finding, ..
     )
 
 
+def _find_common_answer(records: Sequence[Record]) -> str | None:
+    """The answer that all of them give in place of the expected value."""
+    answer = _find_answer(records[0]) if records else None
+    if answer is None or any(_find_answer(record) != answer for record in records):
+        return None
+    return answer
+
+
 def _find_answer(record: Record) -> str | None:
     """What was answered in place of the expected value; None where it passed, or the form is wrong."""
+    if record.outcome != "failed":
+        return None
     signatures = (record.signature or "", *record.secondary)
-    if record.outcome != "failed" or not any(kind_of(entry) in _ANSWER_KINDS for entry in signatures):
+    if not any(kind_of(entry) in _ANSWER_KINDS for entry in signatures):
         return None
     failed = [grade for grade in record.grades if grade.outcome == "failed"]
     for grade in failed:

@@ -11,7 +11,7 @@ from pytest_ftgate.model.evalset import Json
 from pytest_ftgate.model.verdict import Judgement
 from pytest_ftgate.simulation.draws import draw_levels, draw_trials
 from pytest_ftgate.simulation.setting import Setting
-from pytest_ftgate.simulation.study import Run, judge_trials
+from pytest_ftgate.simulation.study import Run, Study
 from pytest_ftgate.simulation.world import World
 from pytest_ftgate.statistics.intervals import Estimate, effective_size
 
@@ -114,14 +114,14 @@ def simulate(world: World, setting: Setting, evalsets: int, *, seed: int) -> Cel
     """
     cases, repeats = setting.size
     cell = Cell(world=world.key, cases=cases, repeats=repeats, bar=world.bar)
+    study = Study(world, setting)
     most = repeats + setting.plan.evalset.decision.further_repeats
     for number in range(evalsets):
         # A seeded draw that is the same everywhere, nothing to do with secrets.
         rng = Random(f"{seed}:{world.key}:{cases}:{repeats}:{number}")  # noqa: S311
         levels = draw_levels(world, setting, rng)
         first, second = (
-            judge_trials(world, setting, draw_trials(world, setting, levels, rng, repeats=most))
-            for _ in range(RUNS)
+            study.judge(draw_trials(world, setting, levels, rng, repeats=most)) for _ in range(RUNS)
         )
         cell.add(first, second)
     return cell

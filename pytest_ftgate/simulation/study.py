@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
+from typing import TypeAlias
 
 from pytest_ftgate.decision.builtin import register
 from pytest_ftgate.decision.questions import decide
@@ -12,7 +13,7 @@ from pytest_ftgate.further_repeats import list_further_trials
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.run import RunFacts
 from pytest_ftgate.model.summary import Summary
-from pytest_ftgate.model.trial import Plan, Trial, TrialKey
+from pytest_ftgate.model.trial import TrialKey
 from pytest_ftgate.model.verdict import Judgement
 from pytest_ftgate.pipeline import summarise_run
 from pytest_ftgate.registry import Registries
@@ -23,31 +24,8 @@ from pytest_ftgate.simulation.world import World
 _LISTED = 1
 """Patterns listed beside the confirmed ones: a verdict asks only whether there is one."""
 
-
-@lru_cache(maxsize=200_000)
-def _make_record(key: TrialKey, signature: str, is_frozen: bool) -> Record:
-    return Record(
-        key=key,
-        outcome="failed" if signature else "passed",
-        signature=signature or None,
-        output=signature if is_frozen else f"{signature} {key.repeat}",
-    )
-
-
-def make_records(world: World, setting: Setting, trials: Trials) -> list[Record]:
-    """The records of all planned trials, in the plan's order."""
-    planned = (trial for item in setting.plan.items for trial in item.trials)
-    return _record_all(world, setting, trials, planned)
-
-
-def _record_all(world: World, setting: Setting, trials: Trials, wanted: Iterable[Trial]) -> list[Record]:
-    names, is_frozen = list_signatures(world), world.form == "frozen"
-    arms = {arm.name: by_case for arm, by_case in zip(setting.arms, trials, strict=True)}
-    places = {case: place for place, case in enumerate(setting.cases)}
-    return [
-        _make_record(key, names[arms[key.arm][places[key.case]][key.repeat - 1]], is_frozen)
-        for key in (trial.key for trial in wanted)
-    ]
+_Place: TypeAlias = tuple[int, int, int, TrialKey, dict[int, Record]]
+"""Where a trial's answer stands (arm, case, repeat from 0), its key, and records made so far by answer."""
 
 
 @cache
@@ -68,20 +46,51 @@ class Run:
     control: bool | None
 
 
-def judge_trials(world: World, setting: Setting, trials: Trials) -> Run:
-    """The run whose answers are these; further repeats are asked as in any run."""
-    plan, registries = setting.plan, _registries()
-    records = make_records(world, setting, trials)
-    summary = _summarise(world, plan, records)
-    further = list_further_trials(plan, records, summary, registries)
-    if further:
-        records += _record_all(world, setting, trials, further)
-        summary = _summarise(world, plan, records)
-    judgement = decide(plan.evalset, summary, strict=False, evidence=None, registries=registries)
-    control = summary.patterns.control
-    return Run(judgement, len(further), None if control is None else control.holds)
+class Study:
+    """Runs of one world in one setting."""
 
+    def __init__(self, world: World, setting: Setting) -> None:
+        self.world, self.setting = world, setting
+        self._names, self._is_frozen = list_signatures(world), world.form == "frozen"
+        self._arms = {arm.name: place for place, arm in enumerate(setting.arms)}
+        self._cases = {case: place for place, case in enumerate(setting.cases)}
+        self._planned = [self._place(trial.key) for item in setting.plan.items for trial in item.trials]
 
-def _summarise(world: World, plan: Plan, records: Sequence[Record]) -> Summary:
-    facts = RunFacts(selected=len(plan.items), total=len(plan.items))
-    return summarise_run(plan, records, facts, world.findings, listed=_LISTED)
+    def judge(self, trials: Trials) -> Run:
+        """The run whose answers are these; further repeats are asked as in any run."""
+        plan, registries = self.setting.plan, _registries()
+        records = self._record(trials, self._planned)
+        summary = self._summarise(records)
+        further = list_further_trials(plan, records, summary, registries)
+        if further:
+            records += self._record(trials, [self._place(trial.key) for trial in further])
+            summary = self._summarise(records)
+        judgement = decide(plan.evalset, summary, strict=False, evidence=None, registries=registries)
+        control = summary.patterns.control
+        return Run(judgement, len(further), None if control is None else control.holds)
+
+    def _place(self, key: TrialKey) -> _Place:
+        return self._arms[key.arm], self._cases[key.case], key.repeat - 1, key, {}
+
+    def _record(self, trials: Trials, places: Sequence[_Place]) -> list[Record]:
+        records = []
+        for arm, case, repeat, key, made in places:
+            number = trials[arm][case][repeat]
+            record = made.get(number)
+            if record is None:
+                record = made[number] = self._make_record(key, self._names[number])
+            records.append(record)
+        return records
+
+    def _make_record(self, key: TrialKey, signature: str) -> Record:
+        return Record(
+            key=key,
+            outcome="failed" if signature else "passed",
+            signature=signature or None,
+            output=signature if self._is_frozen else f"{signature} {key.repeat}",
+        )
+
+    def _summarise(self, records: Sequence[Record]) -> Summary:
+        plan = self.setting.plan
+        facts = RunFacts(selected=len(plan.items), total=len(plan.items))
+        return summarise_run(plan, records, facts, self.world.findings, listed=_LISTED)

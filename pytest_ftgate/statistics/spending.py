@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import fsum
 
 from pytest_ftgate.model.record import Record
@@ -35,12 +35,14 @@ def sum_serving(records: Sequence[Record]) -> float | None:
     return fsum(costs) if costs else None
 
 
-def measure_follow_ups(records: Iterable[Record]) -> dict[tuple[str, str], FollowUps]:
+def measure_follow_ups(records: Sequence[Record]) -> dict[tuple[str, str], FollowUps]:
     """(arm, role) → what asking again took, of arms that did.
 
     The first turn is the answer of the arm that is asked the same; what a trial cost beyond that is what its
     further turns did.
     """
+    if all(record.turns <= 1 for record in records):
+        return {}
     again: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
     firsts: dict[tuple[str, ...], float | None] = {}
     for record in records:

@@ -89,7 +89,10 @@ class Counts:
         if outcome == "passed" or not record.is_unanswered:
             self.answered[case] = self.answered.get(case, 0) + 1
             self._add_output(case, record)
-            self.spending.setdefault(case, CaseSpending()).add(record)
+            spending = self.spending.get(case)
+            if spending is None:
+                spending = self.spending[case] = CaseSpending()
+            spending.add(record)
 
     def _add_failure(self, case: str, signature: str | None) -> None:
         if signature is None:
@@ -100,9 +103,12 @@ class Counts:
             self.format_failed[case] = self.format_failed.get(case, 0) + 1
 
     def _add_output(self, case: str, record: Record) -> None:
-        if record.output is None and not record.tool_calls:
+        calls: tuple[tuple[str, str], ...] = ()
+        if record.tool_calls:
+            calls = tuple((call.name, call.arguments) for call in record.tool_calls)
+        elif record.output is None:
             return
-        output = (record.output, tuple((call.name, call.arguments) for call in record.tool_calls))
+        output = (record.output, calls)
         first = self.first_output.get(case)
         if first is None:
             self.first_output[case] = output
@@ -159,9 +165,10 @@ def count_records(records: Iterable[Record]) -> dict[tuple[str, str], Counts]:
     counts: dict[tuple[str, str], Counts] = {}
     for record in records:
         name = (record.key.arm, record.key.role)
-        if name not in counts:
-            counts[name] = Counts()
-        counts[name].add(record)
+        own = counts.get(name)
+        if own is None:
+            own = counts[name] = Counts()
+        own.add(record)
     return counts
 
 

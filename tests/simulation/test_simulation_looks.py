@@ -15,7 +15,7 @@ from published import BASE
 from scipy.special import betaincinv
 
 from pytest_ftgate.simulation.experiment import Size
-from pytest_ftgate.simulation.study import judge_trials
+from pytest_ftgate.simulation.study import Study
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +103,7 @@ def test_the_runner_comes_to_the_verdict_of_the_simulator() -> None:
     for number in range(8):
         outcome = run_drawn("tunable", (50, 2), number, looks=1)
         world, setting, trials = draw_world("tunable", (50, 2), number)
-        assert outcome.decision == judge_trials(world, setting, trials).judgement.verdict.decision
+        assert outcome.decision == Study(world, setting).judge(trials).judgement.verdict.decision
         further = {key for key in outcome.asked if key.repeat > 2}
         assert len(further) >= outcome.summary.further_trials
         assert all(arm.accuracy is not None and arm.accuracy.graded == 100 for arm in outcome.summary.arms)
