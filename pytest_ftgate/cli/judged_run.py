@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pytest_ftgate.capability import settle_suites
 from pytest_ftgate.cli.check import PARTS_NOTE
 from pytest_ftgate.errors import FtgateError, SettingsError
 from pytest_ftgate.glue.outcome import judge_item
@@ -20,6 +21,7 @@ from pytest_ftgate.model.trial import Plan, PlannedItem
 from pytest_ftgate.origin import KEY, encode_origin, trace_origin
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.rejudge import Rejudged
+from pytest_ftgate.reports.capability_terminal import render_card
 from pytest_ftgate.reports.hostile_text import defuse_commands, show_text
 from pytest_ftgate.reports.report import build_report
 from pytest_ftgate.reports.terminal import render_evalset
@@ -71,11 +73,11 @@ def write_run(
     """Write a new run folder under `directory`, and the reports asked for. Raises FtgateError."""
     folder = RunFolder.create(directory)
     redactor = Redactor(os.environ)
-    entries = [(each.plan, each.summary, each.judgement) for each in judged]
+    entries, card = settle_suites([(each.plan, each.summary, each.judgement) for each in judged])
     run = folder.path.name
     origins = {e.plan.evalset.name: e.origin or trace_origin(run, e.plan, e.summary) for e in judged}
     told = {KEY: {name: encode_origin(origin) for name, origin in origins.items()}}
-    report = redactor.redact_json(build_report({"run": run, **header, **told}, entries))
+    report = redactor.redact_json(build_report({"run": run, **header, **told}, entries, card))
     records = folder.path / RECORDS
     write_records(records, [record for each in judged for record in each.records], redact=redactor)
     folder.write_json(REPORT, report)
@@ -152,6 +154,8 @@ def show_run(judged: JudgedRun, *, as_json: bool, verbosity: int) -> None:
     for entry in judged.report["evalsets"]:
         print("\n".join(render_evalset(entry, width=WIDTH, verbosity=verbosity)))
         print()
+    if card := render_card(judged.report.get("capability"), width=WIDTH, verbosity=verbosity):
+        print("\n".join(card), end="\n\n")
     lines = [*judged.failures, *(line for e in judged.report["evalsets"] for line in _describe_gates(e))]
     for line in lines:
         for part in wrap_line(line):

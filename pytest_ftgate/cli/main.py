@@ -22,6 +22,7 @@ from pytest_ftgate.cli.simulate_arguments import add_simulate_arguments
 from pytest_ftgate.cli.store import add_store_arguments, run_store
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.model.settings import Evidence
+from pytest_ftgate.reports.capability_terminal import render_card
 from pytest_ftgate.reports.explanation import render_explanation
 from pytest_ftgate.reports.finding_text import render_finding
 
@@ -182,6 +183,8 @@ def _explain(options: argparse.Namespace) -> int:
     for entry, note in zip(explained.report["evalsets"], explained.notes, strict=True):
         print("\n".join(render_explanation(entry, note=note)))
         print()
+    if card := render_card(explained.report.get("capability")):
+        print("\n".join(card))
     return 0
 
 

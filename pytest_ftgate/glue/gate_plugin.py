@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_ftgate.capability import settle_suites
 from pytest_ftgate.errors import FtgateError, StorageError
 from pytest_ftgate.glue.display import GateLine, gate_reports, problem_reports
 from pytest_ftgate.glue.history import HistoryKeeper
@@ -99,10 +100,11 @@ class GatePlugin:
             crash = self.xdist.crashed.get(path) if self.xdist else None
             self.entries.append(self.decide(plan, items, stop or crash))
         if self.entries:
+            self.entries, card = settle_suites(self.entries)
             for plan, _, judgement in self.entries:
                 show_gates(session, plan, judgement.gates)
             records = {p.evalset.name: self.records(p) for p, _, _ in self.entries}
-            header = self.output.write(self.entries, records)
+            header = self.output.write(self.entries, records, card)
             self.history.enter(header, self.entries, records)
         for name in sorted(self.ledger.evalsets() - {plan.evalset.name for plan, _, _ in self.entries}):
             self.state.add_problem(f"items of evalset {name} came back, but it was not decided: never green")

@@ -18,12 +18,14 @@ from pytest_ftgate import __version__
 from pytest_ftgate.errors import FtgateError, StorageError
 from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.glue.session import FtgateSession
+from pytest_ftgate.model.capability import CapabilityCard
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.trial import Plan, TrialKey
 from pytest_ftgate.model.verdict import Judgement
 from pytest_ftgate.origin import KEY, encode_origin, trace_origin
 from pytest_ftgate.pipeline import sort_records
+from pytest_ftgate.reports.capability_terminal import render_card
 from pytest_ftgate.reports.report import build_report
 from pytest_ftgate.reports.terminal import render_evalset
 from pytest_ftgate.storage.records import RecordLog, write_records
@@ -74,10 +76,15 @@ class RunOutput:
             self._folder = RunFolder.create(Path(self.state.settings.directory))
         return self._folder
 
-    def write(self, entries: Sequence[Entry], records: Mapping[str, Sequence[Record]]) -> dict[str, Any]:
+    def write(
+        self,
+        entries: Sequence[Entry],
+        records: Mapping[str, Sequence[Record]],
+        card: CapabilityCard | None = None,
+    ) -> dict[str, Any]:
         """records.jsonl in plan order, report.json, every report that was asked for; returns the header."""
         header = self.header(entries)
-        self.report = self.state.redactor.redact_json(build_report(header, entries))
+        self.report = self.state.redactor.redact_json(build_report(header, entries, card))
         ordered = [r for plan, _, _ in entries for r in sort_records(plan, records[plan.evalset.name])]
         if self._log is not None:
             self._log.close()
@@ -176,6 +183,9 @@ class RunOutput:
             for line in render_evalset(entry, width=width, verbosity=verbosity):
                 terminal.write_line(line)
             terminal.write_line("")
+        if card := render_card(self.report["capability"], width=width, verbosity=verbosity):
+            for line in (*card, ""):
+                terminal.write_line(line)
         for notice in self.state.notices:
             terminal.write_line(f"ftgate: {self.state.redactor.redact(notice)}")
         if verbosity > 0 and self.report["header"].get("transports"):

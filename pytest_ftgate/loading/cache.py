@@ -32,6 +32,7 @@ from pytest_ftgate.model.evalset import (
     Location,
     ModelSpec,
     Price,
+    Suite,
 )
 from pytest_ftgate.registry import Registries
 
@@ -172,6 +173,7 @@ _FORMS: dict[type, _Form] = dict((
     _form(Location),
     _form(Price),
     _form(Knowledge),
+    _form(Suite),
     _form(ModelSpec, price=_one(Price)),
     _form(GraderSpec, where=_one(Location)),
     _form(GateSpec, where=_one(Location)),
@@ -182,6 +184,7 @@ _FORMS: dict[type, _Form] = dict((
     ),
     _form(
         Evalset, models=_make_models, prompt=tuple, graders=_many(GraderSpec), arms=_many(ArmSpec),
-        gates=_many(GateSpec), decision=_one(DecisionSpec), cases=_many(Case), files=tuple,
+        gates=_many(GateSpec), decision=_one(DecisionSpec), suite=_one(Suite), cases=_many(Case),
+        files=tuple,
     ),
 ))  # fmt: skip

@@ -101,6 +101,7 @@ def _read_evalset(document: Document, path: Path, reading: Reading) -> Evalset:
         gates=gates,
         decision=head.decision,
         economics=head.economics,
+        suite=head.suite,
         cases=cases,
     )
 

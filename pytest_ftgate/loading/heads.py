@@ -1,4 +1,4 @@
-"""The plain sections of an evalset: name, bar, repeats, models, decision, economics.
+"""The plain sections of an evalset: name, bar, repeats, models, decision, economics, suite.
 
 Their shapes stand in `schemas/evalset.schema.json` alone; what a schema cannot say is checked here.
 """
@@ -23,6 +23,7 @@ from pytest_ftgate.model.evalset import (
     Knowledge,
     ModelSpec,
     Price,
+    Suite,
 )
 from pytest_ftgate.model.target import TARGET
 
@@ -47,6 +48,7 @@ class Head:
     models: Mapping[str, ModelSpec] = field(default_factory=dict)
     decision: DecisionSpec = field(default_factory=DecisionSpec)
     economics: Mapping[str, Json] = field(default_factory=dict)
+    suite: Suite | None = None
 
 
 def read_head(written: Mapping[str, Json], default_name: str, place: Place, reading: Reading) -> Head:
@@ -67,6 +69,7 @@ def read_head(written: Mapping[str, Json], default_name: str, place: Place, read
         models={role: _make_model(model) for role, model in written_models.items()},
         decision=_make_decision(head.get("decision")),
         economics=head.get("economics") or {},
+        suite=_make_suite(head.get("suite")),
     )
 
 
@@ -121,6 +124,12 @@ def _make_decision(written: Json) -> DecisionSpec:
     return DecisionSpec(
         **constants, waive=stated.get("waive") or {}, knowledge=_make_knowledge(stated.get("knowledge"))
     )
+
+
+def _make_suite(written: Json) -> Suite | None:
+    if written is None or isinstance(written, str):
+        return None if written is None else Suite(name=written)
+    return Suite(name=written["name"], weight=float(written.get("weight", 1)))
 
 
 def _make_knowledge(written: Json) -> Knowledge:

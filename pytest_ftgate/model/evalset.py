@@ -175,6 +175,14 @@ class DecisionSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """The general capability that an evalset stands for, and its weight in the overall line."""
+
+    name: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evalset:
     """One `*.evalset.yaml`, complete: every file it names is read, every default filled in.
 
@@ -195,6 +203,7 @@ class Evalset:
     gates: tuple[GateSpec, ...] = ()
     decision: DecisionSpec = DecisionSpec()
     economics: Mapping[str, Json] = field(default_factory=dict)
+    suite: Suite | None = None
     cases: tuple[Case, ...] = ()
     files: tuple[str, ...] = ()
     digest: str = ""

@@ -126,6 +126,7 @@ def _hash_settings(evalset: Evalset, arms: Sequence[PlannedArm], repeats: int, m
             "multiplicity": multiplicity,
             "arms": [_describe_arm(arm, specs.get(arm.name)) for arm in arms],
             "gates": [_describe_gate(gate) for gate in evalset.gates],
+            **({"suite": asdict(evalset.suite)} if evalset.suite else {}),
         }
     )
 

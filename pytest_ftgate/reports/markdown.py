@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_ftgate.reports.arm_notes import describe_arms
+from pytest_ftgate.reports.capability_markdown import list_card_blocks
 from pytest_ftgate.reports.confusion import build_matrix, list_confusions
 from pytest_ftgate.reports.judge_text import describe_judges, describe_spending
 from pytest_ftgate.reports.markdown_prices import list_plan_blocks, list_price_blocks
@@ -62,6 +63,7 @@ def render_report(report: Mapping[str, Any], *, max_bytes: int = MAX_BYTES) -> s
 
 def _blocks(report: Mapping[str, Any]) -> Iterator[str]:
     yield "# ftgate: is fine-tuning justified?"
+    yield from list_card_blocks(report.get("capability"))
     for entry in report["evalsets"]:
         yield from _evalset_blocks(entry)
     yield from _header_blocks(report["header"])

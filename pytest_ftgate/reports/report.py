@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from pytest_ftgate.model.capability import CapabilityCard
 from pytest_ftgate.model.evalset import Json
 from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.summary import (
@@ -31,13 +32,16 @@ MAX_EXAMPLES = 5
 
 
 def build_report(
-    header: Mapping[str, Json], entries: Sequence[tuple[Plan, Summary, Judgement]]
+    header: Mapping[str, Json],
+    entries: Sequence[tuple[Plan, Summary, Judgement]],
+    card: CapabilityCard | None = None,
 ) -> dict[str, Json]:
     """The report of a run. JSON-safe: no NaN, no lone surrogates, only lists and text-keyed objects."""
     report = {
         "ftgate": FORMAT_VERSION,
         "header": dict(header),
         "evalsets": [describe_evalset(plan, summary, judgement) for plan, summary, judgement in entries],
+        "capability": asdict(card) if card else None,
     }
     safe: dict[str, Json] = make_json_safe(report)
     return safe

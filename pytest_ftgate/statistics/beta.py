@@ -52,6 +52,12 @@ def student_quantile(freedom: float, p: float) -> float:
     return size if p > 0.5 else -size
 
 
+def student_probability(freedom: float, t: float) -> float:
+    """P(T <= t), by its relation to Beta(freedom / 2, 1 / 2)."""
+    tail = lower_beta(freedom / 2, 0.5, freedom / (freedom + t * t)) / 2
+    return tail if t < 0 else 1 - tail
+
+
 @lru_cache(maxsize=4096)
 def _solve(a: float, b: float, p: float) -> float:
     """The logit of the quantile.

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, sqrt
+from typing import TypeAlias
 
 from pytest_ftgate.model.evalset import CANDIDATE
 from pytest_ftgate.model.summary import CaseTally, Paired
-from pytest_ftgate.statistics.beta import student_quantile
+from pytest_ftgate.statistics.beta import student_probability, student_quantile
 from pytest_ftgate.statistics.intervals import Groups
 
 
@@ -23,7 +24,7 @@ class Difference:
 
     value: float
     error: float
-    freedom: int
+    freedom: float
 
     def lower(self, alpha: float) -> float:
         """One-sided lower bound at level alpha; -1 where there are fewer than two clusters."""
@@ -32,6 +33,18 @@ class Difference:
     def upper(self, alpha: float) -> float:
         """One-sided upper bound at level alpha; 1 where there are fewer than two clusters."""
         return min(1.0, self.value + self._margin(alpha))
+
+    def p_below(self) -> float:
+        """One-sided p-value of "the true difference is 0 or more": small = shown to be below 0."""
+        if self.freedom < 1:
+            return 1.0
+        return student_probability(self.freedom, self.value / self.error)
+
+    @property
+    def spread(self) -> float:
+        """Variance of the clusters' differences, without the pseudo-cases."""
+        count = self.freedom + 1
+        return max(0.0, self.error**2 * (count + 1) * (count + 2) - 2) / count
 
     def _margin(self, alpha: float) -> float:
         if self.freedom < 1:
@@ -62,6 +75,21 @@ def estimate_difference(differences: Mapping[str, float], groups: Groups) -> Dif
     return Difference(mean, sqrt(spread / ((count + 1) * (count + 2))) / size, count - 1)
 
 
+Pair: TypeAlias = tuple[CaseTally, CaseTally]
+
+
+def pair_tallies(first: Sequence[CaseTally], second: Sequence[CaseTally]) -> list[Pair]:
+    """The cases judged in both, in the order of `first`."""
+    seconds = {tally.case: tally for tally in second if tally.graded}
+    return [(tally, seconds[tally.case]) for tally in first if tally.graded and tally.case in seconds]
+
+
+def estimate_pairs(pairs: Sequence[Pair]) -> Difference:
+    """Accuracy of the first of each pair minus the second's. Raises ValueError where there is no pair."""
+    differences = {a.case: a.passed / a.graded - b.passed / b.graded for a, b in pairs}
+    return estimate_difference(differences, {a.case: a.group for a, _ in pairs})
+
+
 def compare_tallies(
     first: Sequence[CaseTally],
     second: Sequence[CaseTally],
@@ -74,12 +102,10 @@ def compare_tallies(
 
     `fixed`: cases that pass more than half their trials in `first` only; `broken`: in `second` only.
     """
-    seconds = {tally.case: tally for tally in second if tally.graded}
-    pairs = [(tally, seconds[tally.case]) for tally in first if tally.graded and tally.case in seconds]
+    pairs = pair_tallies(first, second)
     if not pairs:
         return None
-    differences = {a.case: a.passed / a.graded - b.passed / b.graded for a, b in pairs}
-    estimate = estimate_difference(differences, {a.case: a.group for a, _ in pairs})
+    estimate = estimate_pairs(pairs)
     return Paired(
         first=names[0],
         second=names[1],

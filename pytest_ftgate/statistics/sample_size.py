@@ -27,6 +27,21 @@ def plan_cases(
     return wanted if wanted <= _TOO_MANY else None
 
 
+def plan_pairs(spread: float, gap: float, *, alpha: float, power: float = POWER) -> int | None:
+    """Paired cases (clusters) needed to tell a difference that lies `gap` from its limit; None for no number.
+
+    `spread` is the variance of the cases' differences: for 0/1 outcomes about the share of cases on which
+    the two differ. Solves gap = (z_alpha + z_power) * the error of `paired.estimate_difference`, pseudo-cases
+    included: within 13 % of the simulated table of STATISTICS 6.2.
+    """
+    if gap <= 0:
+        return None
+    strength = (NormalDist().inv_cdf(1 - alpha) + NormalDist().inv_cdf(power)) ** 2
+    scaled = strength * spread
+    wanted = ceil((scaled + sqrt(scaled * scaled + 8 * strength * gap * gap)) / (2 * gap * gap))
+    return wanted if wanted <= _TOO_MANY else None
+
+
 def estimate_icc(passed: Mapping[str, int], graded: Mapping[str, int]) -> float | None:
     """Intraclass correlation of the repeats of a case, in 0..1 (one-way ANOVA estimator).
 
