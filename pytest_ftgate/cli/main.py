@@ -18,6 +18,7 @@ from pytest_ftgate.cli.calibrate_arguments import add_calibrate_arguments, read_
 from pytest_ftgate.cli.export import add_export_arguments, run_export
 from pytest_ftgate.cli.history import add_history_arguments, run_history
 from pytest_ftgate.cli.index import add_index_command, run_index
+from pytest_ftgate.cli.init import add_init_command, complete_init, run_init
 from pytest_ftgate.cli.simulate_arguments import add_simulate_arguments
 from pytest_ftgate.cli.store import add_store_arguments, run_store
 from pytest_ftgate.errors import FtgateError
@@ -66,7 +67,19 @@ def build_parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="training data of a run's evalset, evaluation cases held out")
     add_export_arguments(export)
     index = add_index_command(commands)
-    for command in (index, check, explain, judge, calibrate, merge, store, history, simulate, export):
+    for command in (
+        *add_init_command(commands),
+        index,
+        check,
+        explain,
+        judge,
+        calibrate,
+        merge,
+        store,
+        history,
+        simulate,
+        export,
+    ):
         command.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
 
@@ -135,7 +148,7 @@ def _add_merge_arguments(merge: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    options = build_parser().parse_args(arguments)
+    options = build_parser().parse_args(complete_init(sys.argv[1:] if arguments is None else arguments))
     try:
         return COMMANDS[options.command](options)
     except FtgateError as error:
@@ -280,6 +293,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "export": run_export,
     "simulate": _simulate,
     "index": run_index,
+    "init": run_init,
 }
 
 
