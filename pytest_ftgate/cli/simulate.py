@@ -11,7 +11,10 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pytest_ftgate.cli.check import builtin_registries, find_rootdir
 from pytest_ftgate.errors import SettingsError
@@ -42,16 +45,13 @@ def run_simulate(options: argparse.Namespace) -> int:
     results = run_experiment(experiment, jobs=jobs, save=options.save, tell=_tell)
     body = describe_experiment(experiment, results)
     if options.markdown is not None:
-        _write(options.markdown, render_markdown(body, command=_name_command(options)))
+        _write(options.markdown, _render(body, options))
     print(json.dumps(body, indent=2) if options.json else "\n".join(render_text(body)))
     return 1 if any(promise["is_broken"] for promise in body["promises"]) else 0
 
 
 def _make_experiment(options: argparse.Namespace, known: dict[str, World]) -> Experiment:
-    wanted = tuple(known) if ALL in options.worlds else options.worlds
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        raise SettingsError(f"--worlds {unknown[0]}: no such world. Known: {', '.join(known)}, {ALL}")
+    wanted = _choose_worlds(options.worlds, known)
     plan = None if options.evalset is None else _load(options.evalset, options.bar)
     if plan is not None and options.arms:
         raise SettingsError("--arms is for a made-up evalset; the one that is given has its own")
@@ -66,7 +66,7 @@ def _make_experiment(options: argparse.Namespace, known: dict[str, World]) -> Ex
         raise SettingsError(f"--cases x --repeats: {len(sizes)} sizes; wanted: at most {MOST_SIZES}")
     bar = plan.evalset.bar if plan is not None else options.bar or DEFAULT_BAR
     return Experiment(
-        worlds=[known[name] for name in dict.fromkeys(wanted)],
+        worlds=wanted,
         sizes=sizes,
         bar=bar,
         evalsets=options.evalsets,
@@ -75,6 +75,21 @@ def _make_experiment(options: argparse.Namespace, known: dict[str, World]) -> Ex
         plan=plan,
         further_repeats=options.further,
     )
+
+
+def _choose_worlds(names: Sequence[str], known: Mapping[str, World]) -> list[World]:
+    """The worlds of those names; a kind stands for all of its worlds."""
+    kinds = list(dict.fromkeys(world.kind for world in known.values()))
+    wanted: dict[str, World] = {}
+    for name in names:
+        found = [world for world in known.values() if name in (world.key, world.kind, ALL)]
+        if not found:
+            raise SettingsError(
+                f"--worlds {name}: no such world. Known: {', '.join(known)}; all of a kind: "
+                f"{', '.join(kinds)}; {ALL}"
+            )
+        wanted |= {world.key: world for world in found}
+    return list(wanted.values())
 
 
 def _load(path: Path, bar: float | None) -> Plan:
@@ -94,7 +109,8 @@ def _show_worlds(worlds: list[World], *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([describe_world(world) for world in worlds], indent=2))
     else:
-        print("\n".join(f"{world.key}{'*' if world.key in MAIN else ''}: {world.title}" for world in worlds))
+        for world in worlds:
+            print(f"{world.key}{'*' if world.key in MAIN else ''}: {world.title} [{world.kind}]")
         print("* simulated without a choice")
     return 0
 
@@ -103,6 +119,11 @@ def _tell(done: int, total: int) -> None:
     if sys.stderr.isatty():
         end = "\n" if done == total else "\r"
         print(f"simulate: {done:,} of {total:,} worlds x sizes", end=end, file=sys.stderr, flush=True)
+
+
+def _render(body: Mapping[str, Any], options: argparse.Namespace) -> str:
+    today = datetime.now(UTC).date().isoformat()
+    return render_markdown(body, command=_name_command(options), date=today)
 
 
 def _write(path: Path, text: str) -> None:

@@ -32,7 +32,7 @@ def add_simulate_arguments(simulate: argparse.ArgumentParser) -> None:
     add("--arms", type=_names, metavar="A,B",
         help=f"arms of a made-up evalset beside as_is: {', '.join((*COLUMNS[1:], REPAIR))}")  # fmt: skip
     add("--worlds", type=_names, default=MAIN, metavar="W,W",
-        help="worlds by name, or `all`; --list-worlds names them")  # fmt: skip
+        help="worlds by name or kind (at_limit), or `all`; --list-worlds names them")  # fmt: skip
     add("--list-worlds", action="store_true", help="list the worlds with their truth, and simulate nothing")
     add("--evalsets", type=_number(1, MOST_EVALSETS), default=DEFAULT_EVALSETS, metavar="R",
         help="evalsets drawn of each world, each run twice (default 100)")  # fmt: skip

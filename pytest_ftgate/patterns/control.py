@@ -19,7 +19,7 @@ from random import Random
 
 from pytest_ftgate.model.pattern import PatternControl
 from pytest_ftgate.patterns.mining import Candidate, Failing
-from pytest_ftgate.patterns.reproducibility import MIN_CASES, assess_candidates
+from pytest_ftgate.patterns.reproducibility import assess_candidates, count_at_floor
 from pytest_ftgate.patterns.survey import Survey
 
 SHUFFLES = 100
@@ -50,8 +50,9 @@ def run_control(survey: Survey, *, shuffles: int = SHUFFLES) -> PatternControl |
     floor = survey.decision.floor
     names = min(ceil(rate / floor), len(clusters)) if floor > 0 else len(clusters)
     rng = Random(f"{survey.decision.seed}:control")  # noqa: S311 - a seeded draw, nothing to do with secrets
-    least = survey.rates[survey.best].find_least_above(floor, survey.decision.alpha_fine_tune)
-    found = sum(_finds_any(survey, clusters, names, rng, least) for _ in range(shuffles))
+    # However names are handed out, together they have all failing trials.
+    most = count_at_floor(_make_candidates(clusters, [0] * len(clusters), 1), survey) if floor > 0 else names
+    found = sum(_finds_any(survey, clusters, names, rng, most) for _ in range(shuffles))
     p = _find_p(found, shuffles)
     return PatternControl(shuffles=shuffles, found=found, names=names, p=p, holds=p > MAX_P)
 
@@ -88,34 +89,36 @@ def _list_clusters(survey: Survey) -> list[_Cluster]:
     ]
 
 
-def _finds_any(survey: Survey, clusters: Sequence[_Cluster], names: int, rng: Random, least: float) -> bool:
-    """Whether the search confirms a name that was handed out.
+def _finds_any(survey: Survey, clusters: Sequence[_Cluster], names: int, rng: Random, most: int) -> bool:
+    """Whether the search confirms a name that was handed out; at most `most` of them count as tests.
 
-    It is left out where the best arm alone refutes all of them: an adjusted p-value is never smaller than
-    that of one arm.
+    It is left out where the best arm alone refutes all of them: by Holm the smallest p-value is multiplied by
+    all tests, and that of all arms together is never smaller than that of one.
     """
     rates, random = [0.0] * names, rng.random
     drawn = [int(random() * names) for _ in clusters]
     for name, cluster in zip(drawn, clusters, strict=True):
         rates[name] += cluster.weight
+    tests = max(1, min(len(set(drawn)), most))
+    decision = survey.decision
+    least = survey.rates[survey.best].find_least_above(decision.floor, decision.alpha_fine_tune / tests)
     likely = (name for name, rate in enumerate(rates) if rate >= least)
-    if not any(_is_shown(survey, clusters, drawn, name) for name in likely):
+    if not any(_is_shown(survey, clusters, drawn, name, tests) for name in likely):
         return False
     candidates = _make_candidates(clusters, drawn, names)
     return any(one.reproducible for one in assess_candidates(candidates, survey, recurs=True))
 
 
-def _is_shown(survey: Survey, clusters: Sequence[_Cluster], drawn: Sequence[int], name: int) -> bool:
-    """Whether the name is shown above the floor under the best arm, no other test counted."""
+def _is_shown(
+    survey: Survey, clusters: Sequence[_Cluster], drawn: Sequence[int], name: int, tests: int
+) -> bool:
+    """Whether the name is shown above the floor under the best arm, as the first of so many tests."""
     hits: dict[str, int] = {}
     for cluster, each in zip(clusters, drawn, strict=True):
         if each == name:
             hits.update(cluster.hits.get(survey.best, {}))
     decision = survey.decision
-    return (
-        len(hits) >= MIN_CASES
-        and survey.rates[survey.best].p_above(hits, decision.floor) <= decision.alpha_fine_tune
-    )
+    return survey.rates[survey.best].p_above(hits, decision.floor) * tests <= decision.alpha_fine_tune
 
 
 def _make_candidates(clusters: Sequence[_Cluster], drawn: Sequence[int], names: int) -> list[Candidate]:

@@ -105,6 +105,13 @@ def count_tests(candidates: Sequence[Candidate], survey: Survey) -> int:
     of all chances is at most (S / floor) x level. With leaves alone S is at most 1 (STATISTICS 3.4);
     a trial that counts in a leaf, a roll-up and a family counts three times.
     """
+    return max(1, min(len(candidates), count_at_floor(candidates, survey)))
+
+
+def count_at_floor(candidates: Sequence[Candidate], survey: Survey) -> int:
+    """The most candidates that can sit at the floor in every arm; all of them where there is no floor."""
+    if survey.decision.floor <= 0:
+        return len(candidates)
     sums = []
     for arm in survey.arms:
         graded = survey.trials[arm].graded
@@ -115,10 +122,7 @@ def count_tests(candidates: Sequence[Candidate], survey: Survey) -> int:
                 for case, count in candidate.hits.get(arm, {}).items()
             )
             sums.append(fsum(shares) / len(graded))
-    most = (
-        ceil(min(sums, default=0.0) / survey.decision.floor) if survey.decision.floor > 0 else len(candidates)
-    )
-    return max(1, min(len(candidates), most))
+    return ceil(min(sums, default=0.0) / survey.decision.floor)
 
 
 def _assess(tested: _Tested, survey: Survey, confirmed: set[str], *, recurs: bool) -> Assessment:

@@ -99,7 +99,10 @@ def find_parents(signature: str) -> tuple[tuple[Level, str], ...]:
 
 def is_within(leaf: str, name: str) -> bool:
     """Whether `name` is the leaf itself or one of its wider signatures."""
-    return leaf == name or any(parent == name for _, parent in find_parents(leaf))
+    if leaf == name:
+        return True
+    parents = find_parents(leaf)
+    return any(parent == name for _, parent in parents) if parents else False
 
 
 def needs_agreement(signature: str, level: Level) -> bool:

@@ -12,6 +12,7 @@ from pytest_ftgate.reports.simulation_text import (
     describe_whole,
     format_cell,
     list_cells,
+    list_regressions,
     list_shares,
 )
 
@@ -47,20 +48,27 @@ _SHARE = """## The share rule
 less. The share is a point estimate, and its error is measured here, not bounded: per cent of the runs that
 came to `fine_tune_justified` / `partial_pattern`."""
 
+_REGRESSION = """## The gate `no_regression`: false alarms and power, per cent
+
+Two models or prompts on the same cases, one-sided alpha as above. The gate alarms where the candidate is
+proven worse; promised is at most 5 where the same prompt is asked again (A/A), and for another one that is
+as good (a drop of 0). How hard a case is for both correlates as between arms. In brackets: how often a drop
+of the margin is ruled out, which `--ftgate-strict` asks for."""
+
 _BLIND = """## What no statistic sees
 
 Wrong expected values that the model answers rightly look like a failure that recurs in every arm. Per cent of
 the runs that came to `fine_tune_justified`:"""
 
 
-def render_markdown(body: Body, *, command: str) -> str:
-    """The document. `command` is what makes it again."""
-    return "\n\n".join(_list_blocks(body, command)) + "\n"
+def render_markdown(body: Body, *, command: str, date: str) -> str:
+    """The document. `command` is what makes it again, `date` when it was made."""
+    return "\n\n".join(_list_blocks(body, command, date)) + "\n"
 
 
-def _list_blocks(body: Body, command: str) -> Iterator[str]:
+def _list_blocks(body: Body, command: str, date: str) -> Iterator[str]:
     yield _INTRO
-    yield f"Made by\n\n    {command}"
+    yield f"Made on {date} with version {body['version']} by\n\n    {command}"
     yield _describe_scale(body)
     yield from _describe_worlds(body)
     yield from _table_by_size(body, _FALSE, ("untrue", "at_limit"), _false_cell)
@@ -69,6 +77,7 @@ def _list_blocks(body: Body, command: str) -> Iterator[str]:
     yield from _table_by_size(body, _SHARE, ("share", "true"), _share_cell)
     yield from _table_by_size(body, _FLIPS, ("untrue", "at_limit", "true", "share", "blind"), _flip_cell)
     yield from _table_by_size(body, _BLIND, ("blind",), _false_cell)
+    yield from _describe_regressions(body)
     yield "## Confusion matrices, per cent of the runs\n\nA right verdict has a star."
     for size in body["sizes"]:
         yield f"### {_name_size(size)}"
@@ -147,6 +156,21 @@ def _table_by_size(
         ["world", *(_name_size(size) for size in body["sizes"])],
         [[_mark(world), *(write(world, cells[world["key"]]) for cells in by_size)] for world in chosen],
     )
+
+
+def _describe_regressions(body: Body) -> Iterator[str]:
+    yield _REGRESSION
+    first = list_regressions(body, body["sizes"][0])
+    yield f"From {format_percent(first[0]['accuracy'])}, margin {100 * first[0]['margin']:g} points:"
+    heads = ["A/A" if found["drop"] is None else f"drop {100 * found['drop']:g}" for found in first]
+    yield _table(
+        ["size", *heads],
+        [[_name_size(size), *map(_regression_cell, list_regressions(body, size))] for size in body["sizes"]],
+    )
+
+
+def _regression_cell(found: Mapping[str, Any]) -> str:
+    return f"{format_cell(found['alarms']['value'], 1)} ({format_cell(found['excluded']['value'], 1)})"
 
 
 def _false_cell(_world: World, cell: Cell) -> str:

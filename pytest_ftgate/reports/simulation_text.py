@@ -97,7 +97,7 @@ def format_cell(count: float, total: float) -> str:
 def describe_size(body: Body, size: Mapping[str, Any]) -> list[str]:
     """What the gate can and cannot tell at one size."""
     cells = list_cells(body, size)
-    texts = [_describe_undecidable(size)]
+    texts = [_describe_undecidable(size), _describe_regressions(body, size)]
     told = [world["key"] for world, cell in cells if cell["right"]["value"] >= ENOUGH]
     if told:
         texts.append(f"Tells (in 80 % of the runs or more): {', '.join(told)}.")
@@ -121,6 +121,27 @@ def describe_size(body: Body, size: Mapping[str, Any]) -> list[str]:
             f"fine_tune_justified never comes out here, not even where it is true{_say_why(body, size)}."
         )
     return texts
+
+
+def list_regressions(body: Body, size: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What was found of the gate `no_regression` at one size: A/A first, then by drop."""
+    return [
+        found
+        for found in body["no_regression"]
+        if (found["cases"], found["repeats"]) == (size["cases"], size["repeats"])
+    ]
+
+
+def _describe_regressions(body: Body, size: Mapping[str, Any]) -> str:
+    again, *others = list_regressions(body, size)
+    alarms = [format_percent(found["alarms"]["value"]) for found in others]
+    drops = [f"{100 * found['drop']:g}" for found in others]
+    return (
+        f"no_regression, from {format_percent(again['accuracy'])}: alarms in "
+        f"{format_percent(again['alarms']['value'])} where the same prompt is asked again (A/A); after a "
+        f"true drop of {' / '.join(drops)} points in {' / '.join(alarms)}. It rules a drop of "
+        f"{100 * again['margin']:g} points out in {format_percent(again['excluded']['value'])} (A/A)."
+    )
 
 
 def asked_worst(cells: Sequence[Mapping[str, Any]]) -> str:

@@ -76,13 +76,11 @@ def _draw_arm_levels(
     if world.form == "any":
         pattern, choice = [total] * len(shared), None
     else:
-        pattern = _look_up(total, CASE_BOUND_ICC, bound)
+        pattern = look_up(total, CASE_BOUND_ICC, bound)
         choice = [_choose(rates, value) for value in choices]
     rest = max(0.0, 1 - world.accuracy[arm.column] - total)
     other = round(rest / (1 - total), 12) if total < 1 else 0.0
-    own, kept = CORRELATION**0.5, (1 - CORRELATION) ** 0.5
-    levels = [_NORMAL.cdf(own * value + kept * rng.gauss(0, 1)) for value in shared]
-    others = _look_up(other, ICC, levels)
+    others = look_up(other, ICC, place(shared, rng))
     return Levels(
         pattern=[pattern[cluster] for cluster in clusters],
         other=[others[cluster] for cluster in clusters],
@@ -90,7 +88,14 @@ def _draw_arm_levels(
     )
 
 
-def _look_up(mean: float, icc: float, levels: Sequence[float]) -> list[float]:
+def place(shared: Sequence[float], rng: Random) -> list[float]:
+    """How hard each case is under one arm, as a quantile: what arms share, and what is the arm's own."""
+    own, kept = CORRELATION**0.5, (1 - CORRELATION) ** 0.5
+    return [_NORMAL.cdf(own * value + kept * rng.gauss(0, 1)) for value in shared]
+
+
+def look_up(mean: float, icc: float, levels: Sequence[float]) -> list[float]:
+    """The rates at those quantiles of the beta distribution of that mean and intraclass correlation."""
     if mean <= 0:
         return [0.0] * len(levels)
     table = _list_quantiles(round(mean, 12), icc)

@@ -15,6 +15,7 @@ from pytest_ftgate.errors import SettingsError
 from pytest_ftgate.model.evalset import DEFAULT_BAR, Json
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.simulation.cells import Cell, simulate
+from pytest_ftgate.simulation.regressions import RegressionCell, simulate_regressions
 from pytest_ftgate.simulation.setting import REPAIR, Setting, adopt_plan, build_plan, resize_plan
 from pytest_ftgate.simulation.world import World, move_world
 
@@ -76,12 +77,16 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """`worlds` as they were simulated: moved to the bar. `plans`: by size, of the arms asked for."""
+    """`worlds` as they were simulated: moved to the bar. `plans`: by size, of the arms asked for.
+
+    `regressions`: how often the gate `no_regression` would alarm.
+    """
 
     worlds: tuple[World, ...]
     cells: tuple[Cell, ...]
     skipped: tuple[Skipped, ...]
     plans: Mapping[Size, Plan]
+    regressions: tuple[RegressionCell, ...]
 
 
 _Job: TypeAlias = tuple[World, Size]
@@ -107,7 +112,17 @@ def run_experiment(
     found = (kept.find((world, size)) for size in experiment.sizes for world in worlds)
     cells = [cell for cell in found if cell is not None]
     plans = {size: experiment.plan_size(size, experiment.bar, experiment.arms) for size in experiment.sizes}
-    return Results(worlds=tuple(worlds), cells=tuple(cells), skipped=tuple(skipped), plans=plans)
+    regressions = (
+        simulate_regressions(adopt_plan(plan), experiment.bar, experiment.evalsets, seed=experiment.seed)
+        for plan in plans.values()
+    )
+    return Results(
+        worlds=tuple(worlds),
+        cells=tuple(cells),
+        skipped=tuple(skipped),
+        plans=plans,
+        regressions=tuple(cell for cells_of_size in regressions for cell in cells_of_size),
+    )
 
 
 def _choose_worlds(experiment: Experiment) -> tuple[list[World], list[Skipped]]:

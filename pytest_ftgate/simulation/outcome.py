@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from pytest_ftgate import __version__
@@ -10,6 +11,7 @@ from pytest_ftgate.model.evalset import Json
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.simulation.cells import RUNS, Cell
 from pytest_ftgate.simulation.experiment import Experiment, Results
+from pytest_ftgate.simulation.regressions import RegressionCell
 from pytest_ftgate.simulation.world import COLUMNS, World
 from pytest_ftgate.statistics.decidable import find_decidable
 from pytest_ftgate.statistics.intervals import Estimate, effective_size
@@ -52,6 +54,7 @@ def describe_experiment(experiment: Experiment, results: Results) -> dict[str, A
         "skipped": [{"world": one.world, "reason": one.reason} for one in results.skipped],
         "cells": cells,
         "promises": [_describe_promise(results, worlds, above=above) for above in (False, True)],
+        "no_regression": [_describe_regression(cell) for cell in results.regressions],
     }
 
 
@@ -101,6 +104,14 @@ def _describe_cell(cell: Cell, world: World) -> dict[str, Json]:
         "flips": describe_share(cell.flips, cell.evalsets),
         "build_flips": describe_share(cell.build_flips, cell.evalsets),
         "further_a_run": cell.further / cell.runs,
+    }
+
+
+def _describe_regression(cell: RegressionCell) -> dict[str, Json]:
+    return {
+        **asdict(cell),
+        "alarms": describe_share(cell.alarms, cell.evalsets),
+        "excluded": describe_share(cell.excluded, cell.evalsets),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pytest_ftgate.model.summary import Rate, TagExcess
 from pytest_ftgate.statistics import holm
@@ -40,13 +41,7 @@ class ArmRates:
         """A rate below which none is shown above `floor` at level `alpha`: as if all trials were independent,
         which no spread of the hits surpasses.
         """
-        trials = float(max(self.sample.trials, 1))
-        low, high = 0.0, 1.0
-        for _ in range(_STEPS):
-            middle = (low + high) / 2
-            is_shown = Estimate(middle, trials).p_at_most(floor) <= alpha
-            low, high = (low, middle) if is_shown else (middle, high)
-        return low
+        return _find_least(max(self.sample.trials, 1), floor, alpha)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +90,16 @@ class PatternStatistics:
     ) -> tuple[TagExcess, ...]:
         """Tags over-represented among the cases `hits`; `tags` maps every judged case to its tags."""
         return find_tag_excess(hits, tags, groups, alpha=alpha)
+
+
+@lru_cache(maxsize=1024)
+def _find_least(trials: int, floor: float, alpha: float) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        is_shown = Estimate(middle, float(trials)).p_at_most(floor) <= alpha
+        low, high = (low, middle) if is_shown else (middle, high)
+    return low
 
 
 PATTERN_STATISTICS = PatternStatistics()

@@ -120,8 +120,9 @@ class Counts:
 
 def _lacks_citations_alone(record: Record) -> bool:
     """Whether a failed trial would have passed, had its answer quoted its source."""
-    failed = {grade.grader for grade in record.grades if grade.outcome == "failed"}
-    return failed == {CITATIONS} and record.signature is not None and kind_of(record.signature) == "style"
+    if record.signature is None or kind_of(record.signature) != "style":
+        return False
+    return {grade.grader for grade in record.grades if grade.outcome == "failed"} == {CITATIONS}
 
 
 def set_aside(records: Sequence[Record], looks: Mapping[tuple[str, str], Looks]) -> Sequence[Record]:

@@ -52,6 +52,7 @@ def test_a_matrix_for_each_size(capsys: pytest.CaptureFixture[str]) -> None:
     assert max(map(len, text.splitlines())) <= 80
     assert re.search(r"^flawed( +\.){4} +100\*", text, re.MULTILINE)
     assert "cannot be told from the bar" in text
+    assert text.count("no_regression, from 85 %: alarms in") == 2
     assert "promised is less than 5 %" in " ".join(text.split())
 
 
@@ -116,6 +117,10 @@ def test_markdown_names_the_command_that_makes_it(tmp_path: Path, capsys: pytest
     path = tmp_path / "table.md"
     simulate(capsys, *QUICK, "--cases", "50", "--repeats", "2", "--markdown", str(path))
     text = path.read_text()
+    assert re.search(r"^Made on \d{4}-\d\d-\d\d with version \d", text, re.MULTILINE)
+    assert re.search(
+        r"^\| size \| A/A \| drop 0 \| drop 3 \| drop 5 \| drop 10 \| drop 15 \|$", text, re.MULTILINE
+    )
     command = "simulate --worlds met,flawed,tunable --cases 50 --repeats 2 --evalsets 3 --markdown"
     assert f"    pytest-ftgate {command} {path}\n" in text
     for head in ("False `fine_tune_justified`", "Right verdicts", "A/A", "The worlds", "Confusion matrices"):
@@ -140,9 +145,27 @@ def test_what_was_saved_is_not_simulated_again(
     assert "other settings" in capsys.readouterr().err
 
 
+def test_the_gate_no_regression_is_simulated_too(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--worlds", "flawed", "--evalsets", "40", "--cases", "100", "--repeats", "2", "--jobs", "1")
+    again, *others = simulate_json(capsys, *arguments)["no_regression"]
+    assert (again["drop"], again["accuracy"], again["margin"]) == (None, 0.85, 0.05)
+    assert [one["drop"] for one in others] == [0.0, 0.03, 0.05, 0.1, 0.15]
+    assert again["alarms"]["low"] <= 0.05
+    assert others[-1]["alarms"]["value"] > 0.8
+    assert others[-1]["excluded"]["value"] == 0.0
+
+
+def test_a_kind_stands_for_its_worlds(capsys: pytest.CaptureFixture[str]) -> None:
+    quick = ("--evalsets", "1", "--cases", "10", "--repeats", "1", "--jobs", "1")
+    body = simulate_json(capsys, "--worlds", "blind,met", *quick)
+    assert [world["key"] for world in body["worlds"]] == ["wrong-labels", "met"]
+    kinds = {world["kind"] for world in simulate_json(capsys, "--worlds", "at_limit", *quick)["worlds"]}
+    assert kinds == {"at_limit"}
+
+
 def test_worlds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     text = simulate(capsys, "--list-worlds")
-    assert "tunable*: best arm 15 points below the bar" in text
+    assert "tunable*: best arm 15 points below the bar, one pattern of 1 in 5 trials [true]" in text
     listed = json.loads(simulate(capsys, "--list-worlds", "--json"))
     assert {world["kind"] for world in listed} == {"untrue", "at_limit", "true", "share", "blind"}
 

@@ -16,7 +16,7 @@ from pytest_ftgate.model.run import RunFacts
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.patterns.control import run_control
 from pytest_ftgate.patterns.survey import Survey, build_survey
-from pytest_ftgate.statistics.pattern_statistics import PATTERN_STATISTICS
+from pytest_ftgate.statistics.pattern_statistics import PATTERN_STATISTICS, ArmRates
 from pytest_ftgate.statistics.summarise import summarise
 
 ARMS = ("as_is", "few_shot", "structured")
@@ -106,6 +106,19 @@ def test_with_one_repeat_the_control_is_no_formality() -> None:
     assert not control(plan, records).holds
     strict = replace(plan, evalset=replace(plan.evalset, decision=DecisionSpec()))
     assert control(strict, records).holds
+
+
+@pytest.mark.parametrize(("cases", "alpha", "floor"), [(20, 0.9, 0.02), (60, 0.5, 0.05), (60, 0.04, 0.0)])
+def test_what_is_left_out_as_hopeless_would_not_have_been_found(
+    cases: int, alpha: float, floor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = DecisionSpec(alpha_fine_tune=alpha, floor=floor)
+    drawn = [one_in_five(seed, cases, decision=decision) for seed in range(4)]
+    quick = [control(*one) for one in drawn]
+    monkeypatch.setattr("pytest_ftgate.patterns.control._is_shown", lambda *_: True)
+    monkeypatch.setattr(ArmRates, "find_least_above", lambda *_: 0.0)
+    assert [control(*one) for one in drawn] == quick
+    assert sum(one.found for one in quick) > 4
 
 
 def test_cases_of_a_group_draw_together() -> None:

@@ -1,1 +1,0 @@
-"""Evalsets written for the user: from flags, from a file of examples, from a promptfoo configuration."""
