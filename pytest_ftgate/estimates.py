@@ -89,7 +89,11 @@ def _find_decidability(counter: NeedCounter) -> Decidability | None:
         return None
     evalset = counter.plan.evalset
     repeats = 1 if counter.drops_repeats(items) else counter.plan.repeats
-    return find_decidable(len(items), repeats, evalset.bar, alpha=evalset.decision.alpha)
+    judging = {case.id for case in evalset.judging_cases}
+    count = sum(item.case in judging for item in items)
+    if not count:
+        return None
+    return find_decidable(count, repeats, evalset.bar, alpha=evalset.decision.alpha)
 
 
 def _list_notes(counter: NeedCounter, needs: Sequence[Need], *, is_whole: bool) -> Iterator[str]:

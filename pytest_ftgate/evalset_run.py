@@ -38,6 +38,10 @@ class EvalsetRun:
     not_needed: dict[str, str] = field(default_factory=dict)
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
 
+    def is_question_2(self, arm: str) -> bool:
+        """Whether an arm asks question 2."""
+        return any(planned.name == arm and planned.question == 2 for planned in self.plan.arms)
+
     def describe_facts(self) -> RunFacts:
         """What happened to the plan, once all its items are finished."""
         unsupported = {rung.arm for rung in self.rungs.values() if rung.enforced == "unsupported"}

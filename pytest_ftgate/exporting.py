@@ -11,7 +11,7 @@ from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.training import Candidate, HeldOut, Reason, Removed, TrainingRow, TrainingSet
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.planning.fingerprint import canonical_json
-from pytest_ftgate.planning.held_out import digest_question, divide_cases, find_likenesses, is_judging
+from pytest_ftgate.planning.held_out import digest_question, divide_cases, find_likenesses
 from pytest_ftgate.planning.plan import build_plan
 from pytest_ftgate.planning.shot_answers import reads_parts
 from pytest_ftgate.planning.training_rows import (
@@ -48,12 +48,12 @@ def build_training_set(task: Exporting) -> TrainingSet:
     Raises EvalsetError where an example does not fit the prompt.
     """
     evalset = task.evalset
-    judging = [case for case in evalset.cases if is_judging(case)]
+    judging = list(evalset.judging_cases)
     spent = (
         divide_cases(judging, task.train_share, evalset.decision.seed) if task.train_share else frozenset()
     )
     held = [case for case in judging if case.id not in spent]
-    others = [(other.name, case) for other in task.others for case in other.cases if is_judging(case)]
+    others = [(other.name, case) for other in task.others for case in other.judging_cases]
     candidates = [*task.further, *list_pool(evalset), *list_cases(evalset, spent)]
     likenesses = find_likenesses(
         [candidate.case for candidate in candidates], [*held, *(case for _, case in others)]

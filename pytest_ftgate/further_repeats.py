@@ -19,6 +19,7 @@ from pytest_ftgate.patterns.find import find_unrecurring
 from pytest_ftgate.planning.fingerprint import rename_draw
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.statistics.pattern_statistics import PATTERN_STATISTICS
+from pytest_ftgate.statistics.splits import keep_judging
 
 MAX_CASES = 20
 """Cases asked again for each signature and arm. Two that recur are enough: a failure that hits another draw
@@ -44,7 +45,8 @@ def list_further_trials(
         return ()
     if find_verdict(situation).decision not in _OPEN:
         return ()
-    cases = find_unrecurring(plan, records, summary, PATTERN_STATISTICS, most=MAX_CASES)
+    judging = keep_judging(plan.evalset, records)
+    cases = find_unrecurring(plan, judging, summary, PATTERN_STATISTICS, most=MAX_CASES)
     return tuple(_list_trials(plan, _add_sources(plan, cases)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pytest_ftgate import __version__
@@ -17,7 +18,9 @@ from pytest_ftgate.model.verdict import Judgement
 from pytest_ftgate.planning.fingerprint import digest
 from pytest_ftgate.statistics.arms import find_quantile
 from pytest_ftgate.statistics.optimism import FEW, MANY, estimate_optimism
+from pytest_ftgate.statistics.splits import keep_judging
 from pytest_ftgate.statistics.tallies import CaseSpending, Counts, count_records
+from pytest_ftgate.storage.history_reading import list_tried
 
 _DRAFTS = {"as_is": "prompt"}
 """The evalset's own prompt and the prompts of further arms are drafts of one thing."""
@@ -59,6 +62,10 @@ def describe_entry(
     if not fresh:
         return None
     evalset = plan.evalset
+    is_dev = summary.split is not None and summary.split.shown == "dev"
+    # Dev and the cases that judge are two sets: a prompt that was tried on one was not tried on the other.
+    cases = [case for case in evalset.cases if case.judges is not is_dev]
+    fresh = [*keep_judging(evalset, fresh, partial=summary.partial)]
     return HistoryEntry(
         run=HistoryRun(
             run=run.run,
@@ -67,12 +74,12 @@ def describe_entry(
             at=run.at,
             verdict=judgement.verdict.decision,
             bar=summary.bar,
-            cases=len(evalset.cases),
+            cases=len(cases),
             revision=run.revision,
             dirty=run.dirty,
             is_partial=summary.partial,
         ),
-        cases={hash_case(case): _hash_group(case) for case in evalset.cases},
+        cases={hash_case(case): _hash_group(case) for case in cases},
         arms=tuple(_describe_arms(plan, summary, fresh)),
         gates=judgement.gates,
         prompts=tuple(sorted(list_prompts(plan, fresh))),
@@ -103,9 +110,20 @@ def count_tried(prompts: Iterable[Prompt]) -> int:
     return max(Counter(prompt.kind for prompt in prompts).values(), default=0)
 
 
+def note_prompts(plan: Plan, records: Sequence[Record], history: Path) -> tuple[Finding, ...]:
+    """What it means for the verdict how many prompts were tried on the cases that judge, this run's included.
+
+    Raises StorageError where the history cannot be read.
+    """
+    cases = {hash_case(case) for case in plan.evalset.judging_cases}
+    return explain_prompts(
+        plan, list_tried(history, cases) | list_prompts(plan, keep_judging(plan.evalset, records))
+    )
+
+
 def explain_prompts(plan: Plan, tried: Collection[Prompt]) -> tuple[Finding, ...]:
     """The note on prompts that were tuned on the cases that judge them (STATISTICS 4 (c))."""
-    count, cases = count_tried(tried), len(plan.evalset.cases)
+    count, cases = count_tried(tried), len(plan.evalset.judging_cases)
     if count <= FEW or not cases:
         return ()
     gain = 100 * estimate_optimism(count, cases)
@@ -117,7 +135,8 @@ def explain_prompts(plan: Plan, tried: Collection[Prompt]) -> tuple[Finding, ...
             severity="warning" if needs_fresh else "note",
             what=f"tuned on the test set: {count} prompts were tried on these {cases} cases, so the best of "
             f"them looks better than it is: optimism ~ +{gain:.1f} points{need}",
-            remedy="judge the chosen prompt once on cases that no prompt was chosen by",
+            remedy="judge the chosen prompt once on cases that no prompt was chosen by (mark those that you "
+            "look at `split: dev`)",
         ),
     )
 

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_ftgate.decision.claims import is_proven_at_bar as is_arm_proven
 from pytest_ftgate.decision.completeness import is_arm_incomplete
 from pytest_ftgate.decision.feasibility import infeasible_gates
 from pytest_ftgate.decision.questions import decide
 from pytest_ftgate.decision.shards import leave_to_merge
-from pytest_ftgate.decision.situation import is_proven_at_bar as is_arm_proven
 from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.execution.price_map import find_price
 from pytest_ftgate.loading.evalset_file import load_evalset
 from pytest_ftgate.loading.lines import add_lines
-from pytest_ftgate.model.evalset import CANDIDATE, Evalset, Location
+from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset, Location
 from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.knowledge import KnowledgeSize
 from pytest_ftgate.model.record import Record
@@ -36,6 +36,7 @@ from pytest_ftgate.registry import Registries
 from pytest_ftgate.statistics.breakdowns import explain_errors
 from pytest_ftgate.statistics.judges import explain_judges
 from pytest_ftgate.statistics.pattern_statistics import PATTERN_STATISTICS
+from pytest_ftgate.statistics.splits import keep_dev, keep_judging
 from pytest_ftgate.statistics.summarise import summarise
 from pytest_ftgate.statistics.tallies import set_aside, set_further_aside
 from pytest_ftgate.vector_source import VectorSource
@@ -110,11 +111,12 @@ def summarise_run(
     records = set_aside(records, facts.looks)
     patterns = find_patterns(
         plan,
-        records,
+        keep_judging(plan.evalset, records, partial=facts.partial),
         summary,
         PATTERN_STATISTICS,
         listed=listed,
         is_controlled=asks_for_patterns(plan, summary),
+        shown=keep_dev(plan.evalset, records),
     )
     return replace(
         summary,
@@ -216,10 +218,25 @@ def is_proven_at_bar(
     """Whether that arm of the candidate settles the ladder: the same test as the verdict's.
 
     `records` are those of the arm so far; with `looks` it is looked at before its end, or could have been.
-    `must_be_answered`: not on records that would leave the run incomplete.
+    `must_be_answered`: not on records that would leave the run incomplete. With `split: dev` only `as_is` is
+    a claim by itself; others have to be chosen first (`find_chosen_proven`).
     """
+    if plan.evalset.dev_cases and arm != AS_IS:
+        return False
     facts = RunFacts(looks={} if looks is None else {(arm, CANDIDATE): looks})
     summary = summarise(plan, records, facts).arm(arm)
     if summary is None or (must_be_answered and is_arm_incomplete(summary)):
         return False
     return is_arm_proven(summary, plan.evalset.bar)
+
+
+def find_chosen_proven(plan: Plan, records: Sequence[Record]) -> str | None:
+    """The arm that dev chose among those of `records`, where it is proven at the bar; None without dev.
+
+    Asked when all arms of a question are in: no later arm changes what was chosen for it.
+    """
+    if not plan.evalset.dev_cases:
+        return None
+    arms = summarise(plan, records, RunFacts()).arms
+    bar = plan.evalset.bar
+    return next((arm.arm for arm in arms if arm.is_chosen and is_arm_proven(arm, bar)), None)

@@ -34,7 +34,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """With --ftgate, register what runs evalsets."""
-    config.addinivalue_line("markers", "ftgate(arm, tags): a case of an evalset, run under an arm")
+    config.addinivalue_line("markers", "ftgate(arm, tags, split): a case of an evalset, run under an arm")
     if is_enabled(config):
         from pytest_ftgate.glue.setup import install
 

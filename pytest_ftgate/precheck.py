@@ -33,11 +33,12 @@ def check_plan(plan: Plan, registries: Registries) -> tuple[Finding, ...]:
     windows = {role: window for role, spec in plan.evalset.models.items() if (window := _find_window(spec))}
     cautions = find_cautions(plan, windows)
     copies = {case for finding in cautions if finding.rule == COPIED_CASES for case in finding.cases}
-    judged = len(plan.evalset.cases) - len(copies.union(unjudged))
+    judged = sum(case.id not in copies.union(unjudged) for case in plan.evalset.judging_cases)
     found = [
         *find_planning_faults(plan),
         *find_search_faults(plan.retrievals),
         *find_grading_faults(plan.evalset, plan.graders, registries),
+        *_report_split(plan),
         *_report_count(plan, judged, unjudged),
         *cautions,
         *_report_floating(plan),
@@ -56,16 +57,19 @@ def _find_window(spec: ModelSpec) -> int | None:
 def _report_count(plan: Plan, judged: int, unjudged: tuple[str, ...]) -> Iterable[Finding]:
     """`judged`: different cases that can be; `unjudged`: cases that cannot."""
     total, wanted = len(plan.evalset.cases), plan.evalset.decision.min_cases
+    dev = len(plan.evalset.dev_cases)
+    kind = "holdout " if dev else ""
     lack = f"{len(unjudged):,} of {total:,} cases have no expected output that their graders need"
     if plan.evalset.decision.enabled and judged < wanted:
         yield Finding(
             rule="too-few-cases",
             severity="warning",
             what=f"{format_count(judged, 'different case')} can be judged, a diagnosis needs {wanted:,}"
+            + (f" ({dev:,} more are `split: dev`, which judge none)" if dev else "")
             + (f": {lack}" if unjudged else ""),
             cases=unjudged,
-            remedy=f"add {format_count(wanted - judged, 'case')} with expected outputs: without them there"
-            " is a verdict only where an arm is proven at the bar",
+            remedy=f"add {format_count(wanted - judged, f'{kind}case')} with expected outputs: without them "
+            "there is a verdict only where an arm is proven at the bar",
         )
     elif unjudged:
         yield Finding(
@@ -74,6 +78,28 @@ def _report_count(plan: Plan, judged: int, unjudged: tuple[str, ...]) -> Iterabl
             what=f"{lack}: they count nowhere",
             cases=unjudged,
             remedy="give them an `expected`, or take them out",
+        )
+
+
+def _report_split(plan: Plan) -> Iterable[Finding]:
+    cases = plan.evalset.cases
+    judging = plan.evalset.judging_cases
+    if not judging:
+        yield Finding(
+            rule="no-holdout",
+            severity="error",
+            what="all cases are `split: dev`, so none judges",
+            remedy="mark cases that no prompt is chosen by `split: holdout`, or take `split` out",
+            blocks=True,
+        )
+    unmarked = tuple(case.id for case in cases if case.split is None)
+    if unmarked and len(unmarked) < len(cases):
+        yield Finding(
+            rule="unmarked-split",
+            severity="note",
+            what=f"{len(unmarked):,} of {len(cases):,} cases have no `split`: they judge, as holdout does",
+            cases=unmarked,
+            remedy="mark them `split: dev` where prompts are chosen by them",
         )
 
 

@@ -156,9 +156,17 @@ def _restore_arm(told: Mapping[str, Any]) -> ArmSummary:
     rates = {
         # Reports of the first version lack some of these.
         name: None if told.get(name) is None else _restore_rate(told[name])
-        for name in ("accuracy", "format_failures", "call_failures", "citation_failures", "pass_hat_k")
+        for name in (
+            "accuracy",
+            "format_failures",
+            "call_failures",
+            "citation_failures",
+            "pass_hat_k",
+            "dev_accuracy",
+        )
     }
-    return _build(ArmSummary, {**told, **tests, **rates, "looks": None, "spending": None})
+    more = {"looks": None, "spending": None, "is_chosen": told.get("chosen")}
+    return _build(ArmSummary, {**told, **tests, **rates, **more})
 
 
 def _restore_pattern(told: Mapping[str, Any]) -> Pattern:

@@ -21,7 +21,7 @@ from pytest_ftgate.model.response import Answer, Failure, Response, SchemaEnforc
 from pytest_ftgate.model.run import Looks
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedItem, Trial, TrialKey
-from pytest_ftgate.pipeline import summarise_run
+from pytest_ftgate.pipeline import find_chosen_proven, summarise_run
 from pytest_ftgate.planning.probe import Probe, build_probe, has_form, read_probes
 from pytest_ftgate.precheck import check_plan
 from pytest_ftgate.registry import Registries
@@ -193,12 +193,24 @@ class Runner:
         gated = {gate.arm for gate in run.plan.evalset.gates}
         if not run.climbs or arm in gated:
             return None
+        if chosen := self._find_chosen(run, arm):
+            return f"not needed: {chosen}, chosen on dev, is proven at the bar on holdout"
         for rung in run.rungs.values():
             if rung.arm == arm:
                 return None
             if rung.role == CANDIDATE and rung.is_proven:
                 return f"not needed: {rung.why_proven}"
         return None
+
+    def _find_chosen(self, run: EvalsetRun, arm: str) -> str | None:
+        """With `split: dev`, before question 2: the prompt that dev chose, where it is proven at the bar.
+
+        Before that all prompts are asked: which one is chosen is known once they are all in.
+        """
+        if not run.plan.evalset.dev_cases or not run.is_question_2(arm):
+            return None
+        prompts = [rung for rung in run.rungs.values() if not run.is_question_2(rung.arm)]
+        return find_chosen_proven(run.plan, [record for rung in prompts for record in rung.records])
 
     # -- what is asked ------------------------------------------------------------------------
 

@@ -21,12 +21,14 @@ from pytest_ftgate.cli.judged_run import (
     write_run,
 )
 from pytest_ftgate.errors import EvalsetError, SettingsError, StorageError
+from pytest_ftgate.history import note_prompts
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.settings import Settings, Shard
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.origin import read_origin
 from pytest_ftgate.registry import Registries
-from pytest_ftgate.rejudge import STORED_RUN, plan_with_bar, rejudge
+from pytest_ftgate.rejudge import STORED_RUN, Rejudged, plan_with_bar, rejudge
+from pytest_ftgate.storage.history import FILE
 from pytest_ftgate.storage.records import iterate_records
 from pytest_ftgate.storage.run_folder import RUNS, find_run
 from pytest_ftgate.stored_answers import StoredEvalset
@@ -81,7 +83,7 @@ def judge_run(options: JudgeOptions) -> JudgedRun:
     for path, evalset in _match_evalsets(options, stored, registries):
         settings = restore_settings(header, evalset.entry, options, path, home)
         plan = load(path, settings, registries, _choose_bar(header, options))
-        judged.append(rejudge(plan, evalset, settings, registries))
+        judged.append(add_prompts_note(rejudge(plan, evalset, settings, registries), home / FILE))
         notes.update(dict.fromkeys(_list_conftest_notes(path, Path(settings.rootdir))))
     origin = {"source": "judge", "judged_from": folder.name}
     if "shard" in header:
@@ -89,6 +91,15 @@ def judge_run(options: JudgeOptions) -> JudgedRun:
     new_header = make_header(header, judged, origin=origin, started=started, changed=options.changed)
     run = write_run(options.out or home, new_header, judged, options.reports, registries)
     return replace(run, notes=tuple(notes))
+
+
+def add_prompts_note(judged: Rejudged, history: Path) -> Rejudged:
+    """With the note on prompts tried on the same cases; as it is where the history cannot be read."""
+    try:
+        notes = note_prompts(judged.plan, judged.records, history)
+    except StorageError:
+        return judged
+    return replace(judged, summary=replace(judged.summary, findings=(*judged.summary.findings, *notes)))
 
 
 def _choose_bar(header: Mapping[str, Any], options: JudgeOptions) -> float | None:

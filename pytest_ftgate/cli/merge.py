@@ -12,10 +12,18 @@ from tempfile import gettempdir
 from typing import Any, TypeAlias
 
 from pytest_ftgate.cli.check import builtin_registries
-from pytest_ftgate.cli.judge import JudgeOptions, find_folder, load, read_run, read_shard, restore_settings
+from pytest_ftgate.cli.judge import (
+    JudgeOptions,
+    add_prompts_note,
+    find_folder,
+    load,
+    read_run,
+    read_shard,
+    restore_settings,
+)
 from pytest_ftgate.cli.judged_run import RECORDS, REPORT, JudgedRun, check_reports, make_header, write_run
 from pytest_ftgate.errors import SettingsError, StorageError
-from pytest_ftgate.history import describe_entry, explain_prompts, hash_case, list_prompts, name_run
+from pytest_ftgate.history import describe_entry, name_run
 from pytest_ftgate.merging import join_shards
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.settings import Settings, Shard
@@ -24,7 +32,6 @@ from pytest_ftgate.planning.shards import assign_cases
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.rejudge import Rejudged
 from pytest_ftgate.storage.history import FILE, enter_run
-from pytest_ftgate.storage.history_reading import list_tried
 from pytest_ftgate.storage.redaction import Redactor
 from pytest_ftgate.storage.run_folder import LATEST, RUNS, find_run
 from pytest_ftgate.storage.spill import TextSpill
@@ -84,21 +91,10 @@ def _merge(options: MergeOptions, slim: Slim) -> JudgedRun:
         plan, settings = _load_plan(name, shards, registries, out, options.allow_outside_files)
         planned.append(plan)
         parts = [run.evalsets[name] for run in shards if name in run.evalsets]
-        judged.append(_note_prompts(join_shards(plan, parts, settings, registries), out / FILE))
+        judged.append(add_prompts_note(join_shards(plan, parts, settings, registries), out / FILE))
     _refuse_missing(shards, planned)
     run = write_run(out, _make_header(shards, judged, started), judged, options.reports, registries)
     return _enter_history(run, judged, out / FILE)
-
-
-def _note_prompts(joined: Rejudged, history: Path) -> Rejudged:
-    """With the note on prompts tried on the same cases; as it is where the history cannot be read."""
-    plan, summary = joined.plan, joined.summary
-    try:
-        tried = list_tried(history, {hash_case(case) for case in plan.evalset.cases})
-    except StorageError:
-        return joined  # that it cannot be written either is said in the end
-    notes = explain_prompts(plan, tried | list_prompts(plan, joined.records))
-    return replace(joined, summary=replace(summary, findings=(*summary.findings, *notes)))
 
 
 def _enter_history(run: JudgedRun, judged: Sequence[Rejudged], history: Path) -> JudgedRun:

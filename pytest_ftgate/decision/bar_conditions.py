@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pytest_ftgate.decision.claims import is_proven_at_bar, is_proven_below
 from pytest_ftgate.decision.conditions import compare, join, measure_distance
-from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, is_proven_below
+from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import to_ascii
 from pytest_ftgate.model.evalset import AS_IS
 from pytest_ftgate.model.summary import ArmSummary, BarTest, Paired
@@ -40,7 +41,7 @@ def _choose_alpha(situation: Situation, arm: ArmSummary) -> float:
 
 def ask_repair(situation: Situation) -> Condition:
     """Whether parsing the same answers tolerantly is enough."""
-    arms = [arm for arm in situation.arms if arm.kind == "repair" and arm.arm != AS_IS]
+    arms = [arm for arm in situation.claimed_arms if arm.kind == "repair" and arm.arm != AS_IS]
     text = "a tolerant parser lifts the same answers to the bar" + (
         "" if arms else " (no arm repair was run)"
     )
@@ -49,9 +50,10 @@ def ask_repair(situation: Situation) -> Condition:
 
 def ask_call(situation: Situation) -> Condition:
     """Whether only failures of the call keep every arm from the bar."""
-    proven = [_ask_bar(situation, arm) for arm in situation.arms]
+    arms = situation.claimed_arms
+    proven = [_ask_bar(situation, arm) for arm in arms]
     # Without a failure of the call, an arm's answer is the same as that to the question before.
-    broken = [(arm, arm.lenient_test) for arm in situation.arms if arm.lenient_test != arm.accuracy_test]
+    broken = [(arm, arm.lenient_test) for arm in arms if arm.lenient_test != arm.accuracy_test]
     alpha = situation.evalset.decision.alpha / max(1, situation.summary.multiplicity)
     lifted = [
         compare(
@@ -76,15 +78,17 @@ def ask_call(situation: Situation) -> Condition:
 
 def ask_prompts(situation: Situation) -> Condition:
     """Whether another arm of question 1 reaches the bar."""
-    arms = [arm for arm in situation.prompt_arms if arm.arm != AS_IS and arm.kind != "repair"]
+    claimed = [arm for arm in situation.claimed_arms if arm.question == 1 and arm.arm != AS_IS]
+    arms = [arm for arm in claimed if arm.kind != "repair"]
     asked = [_ask_bar(situation, arm) for arm in arms]
-    text = "another prompt is proven at the bar" + ("" if arms else " (none was run)")
+    chosen = " (the one that dev chose)" if situation.summary.split else ""
+    text = "another prompt is proven at the bar" + (chosen if arms else " (none was run)")
     return join("any", "better_prompt", text, asked)
 
 
 def ask_knowledge(situation: Situation) -> Condition:
     """Whether an arm of question 2 reaches the bar, and is better than every prompt arm."""
-    arms = [arm for arm in situation.arms if arm.question == 2]
+    arms = [arm for arm in situation.claimed_arms if arm.question == 2]
     text = "with the data in context the bar is reached, and no prompt does as well"
     text += "" if arms else " (no such arm was run)"
     return join("any", "knowing", text, [_ask_knowing_arm(situation, arm) for arm in arms])

@@ -38,7 +38,7 @@ def infeasible_gates(
 def _find_infeasible(
     evalset: Evalset, evidence: str | None, strict: bool, fallback: str | None
 ) -> Iterator[tuple[GateSpec, str]]:
-    cases = len(evalset.cases)
+    cases = len(evalset.judging_cases)
     for spec in evalset.gates:
         bar = _required_rate(spec, evalset)
         rule = choose_evidence(spec, evidence=evidence, strict=strict, fallback=fallback)

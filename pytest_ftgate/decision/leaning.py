@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pytest_ftgate.decision.claims import value_of
 from pytest_ftgate.decision.evidence import TOLERANCE
-from pytest_ftgate.decision.situation import Situation, value_of
+from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.model.evalset import AS_IS
 from pytest_ftgate.model.summary import ArmSummary
 from pytest_ftgate.model.verdict import Decision

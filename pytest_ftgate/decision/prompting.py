@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pytest_ftgate.decision.bar_conditions import ask_better
+from pytest_ftgate.decision.claims import rank_cost
 from pytest_ftgate.decision.draws import describe_other_draws, name_shots
 from pytest_ftgate.decision.knowledge import MIN_CACHED_TOKENS
 from pytest_ftgate.decision.missed_limits import read_call_failures
 from pytest_ftgate.decision.readiness import EXPLAIN
 from pytest_ftgate.decision.search_advice import describe_shortfall
-from pytest_ftgate.decision.situation import Situation, rank_cost
+from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import (
     describe_accuracy,
     format_count,
@@ -73,7 +74,7 @@ def tell_broken_call(situation: Situation) -> Verdict:
     """
     lifted = [
         (arm, arm.lenient_test)
-        for arm in situation.arms
+        for arm in situation.claimed_arms
         if arm.lenient_test is not None and arm.lenient_test.lower_m >= situation.bar
     ]
     arm, test = min(lifted, key=lambda pair: (pair[0].arm != AS_IS, rank_cost(pair[0])))
@@ -94,10 +95,11 @@ def tell_better_prompt(situation: Situation) -> Verdict:
     """Another arm of question 1 is proven at the bar; the cheapest such arm is named."""
     arm, test = _take(a for a in situation.proven_arms if a.question == 1 and a.arm != AS_IS)
     name = to_ascii(arm.arm)
+    chosen, where = (", chosen on dev,", " on holdout") if arm.is_chosen else ("", "")
     return situation.answer(
         "improve_prompt",
-        f"Prompting is enough: arm {name} reaches the bar of {format_percent(situation.bar)} with "
-        f"{describe_accuracy(arm)}, where as_is has {describe_accuracy(situation.as_is)}."
+        f"Prompting is enough: arm {name}{chosen} reaches the bar of {format_percent(situation.bar)}{where} "
+        f"with {describe_accuracy(arm)}, where as_is has {describe_accuracy(situation.as_is)}."
         f"{describe_other_draws(arm, situation.arms, situation.bar)}",
         recommended_arm=arm.arm,
         p=_correct_p(situation, test.p_above),
@@ -124,12 +126,13 @@ def tell_missing_knowledge(situation: Situation) -> Verdict:
         if is_small
         else f"{_describe_knowledge(situation)}, so retrieve it (RAG)"
     )
-    name = to_ascii(arm.arm)
+    name, chosen = to_ascii(arm.arm), ", chosen on dev" if arm.is_chosen else ""
     p = max(_correct_p(situation, test.p_above), situation.evalset.decision.alpha)
     return situation.answer(
         "add_context" if is_small else "use_rag",
-        f"The model lacks the knowledge: with it in the context (arm {name}) {describe_accuracy(arm)} "
-        f"reaches the bar of {format_percent(situation.bar)}, and no prompt does as well; {how}."
+        f"The model lacks the knowledge: with it in the context (arm {name}{chosen}) "
+        f"{describe_accuracy(arm)} reaches the bar of {format_percent(situation.bar)}, and no prompt does as "
+        f"well; {how}."
         f"{'' if is_small else describe_shortfall(situation, arm)}",
         recommended_arm=arm.arm,
         p=p,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_ftgate.decision.claims import is_proven_at_bar, is_proven_below, value_of
 from pytest_ftgate.decision.evidence import TOLERANCE
-from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, is_proven_below, value_of
+from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import describe_accuracy, format_count, format_percent, to_ascii
 from pytest_ftgate.model.retrieval import RetrievalSummary
 from pytest_ftgate.model.summary import ArmSummary

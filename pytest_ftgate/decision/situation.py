@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from pytest_ftgate.decision.claims import is_claim, is_proven_at_bar, is_proven_below, rank_cost, value_of
 from pytest_ftgate.decision.draws import fold_draws
 from pytest_ftgate.decision.enforcement import STRUCTURED, covers_schema, has_proven_schema
 from pytest_ftgate.decision.knowledge import (
@@ -24,33 +25,6 @@ from pytest_ftgate.registry import Registries
 
 SMALL_KNOWLEDGE_TOKENS = 10_000
 STATIC_CHANGES = frozenset(("never", "no", "none", "static", "rarely", "false", "off"))
-
-
-def is_proven_at_bar(arm: ArmSummary, bar: float) -> bool:
-    """Whether the arm's accuracy is proven to reach the bar.
-
-    `as_is` is one claim fixed before the run (what ships, what the accuracy gate reads): tested at
-    alpha. Any other arm is chosen among several: tested at alpha / M (STATISTICS section 4).
-    """
-    test = arm.accuracy_test
-    if arm.status != "run" or test is None:
-        return False
-    return (test.lower if arm.arm == AS_IS else test.lower_m) >= bar
-
-
-def is_proven_below(arm: ArmSummary, bar: float) -> bool:
-    """Whether the arm is proven below the bar at alpha_fine_tune, `call:*` failures counted as passes."""
-    tests = (arm.accuracy_test, arm.lenient_test)
-    return all(test is not None and test.upper_ft < bar for test in tests)
-
-
-def rank_cost(arm: ArmSummary) -> tuple[int, float]:
-    """Sort key, cheapest first: by measured cost, where unknown by tokens; unmeasured arms last."""
-    if arm.cost_usd_per_1k_cases is not None:
-        return (0, arm.cost_usd_per_1k_cases)
-    if arm.prompt_tokens is not None and arm.planned:
-        return (1, (arm.prompt_tokens + (arm.completion_tokens or 0)) / arm.planned)
-    return (2, 0.0)
 
 
 # Not slotted: cached_property needs a __dict__.
@@ -79,6 +53,11 @@ class Situation:
     def prompt_arms(self) -> tuple[ArmSummary, ...]:
         """Arms of question 1 that were run, `as_is` included."""
         return tuple(arm for arm in self.arms if arm.question == 1)
+
+    @cached_property
+    def claimed_arms(self) -> tuple[ArmSummary, ...]:
+        """Arms whose reaching the bar may be claimed: all; with `split: dev` `as_is` and those it chose."""
+        return tuple(arm for arm in self.arms if is_claim(arm))
 
     @cached_property
     def proven_arms(self) -> tuple[ArmSummary, ...]:
@@ -285,11 +264,6 @@ class Situation:
             **more,  # type: ignore[arg-type]
         )
         return verdict
-
-
-def value_of(arm: ArmSummary) -> float:
-    """The arm's accuracy; -1 where nothing was judged."""
-    return arm.accuracy_test.value if arm.accuracy_test is not None else -1.0
 
 
 def _counts_as_run(arm: ArmSummary) -> bool:

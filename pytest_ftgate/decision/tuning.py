@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_ftgate.decision.claims import is_at_bar, is_claim, is_proven_at_bar, is_proven_below
 from pytest_ftgate.decision.draws import count_draws
 from pytest_ftgate.decision.enforcement import STRUCTURED, explain_unproven
 from pytest_ftgate.decision.knowledge import MIN_CONTEXT_SHARE
@@ -9,7 +10,7 @@ from pytest_ftgate.decision.leaning import find_leaning
 from pytest_ftgate.decision.missed_limits import describe_missed_limits
 from pytest_ftgate.decision.pattern_conditions import GIVE_CONTEXT, REPEAT
 from pytest_ftgate.decision.readiness import EXPLAIN, run_command
-from pytest_ftgate.decision.situation import Situation, is_proven_at_bar, is_proven_below
+from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import (
     describe_accuracy,
     format_count,
@@ -159,6 +160,13 @@ def _open_conditions(situation: Situation) -> list[str]:
     if knowing:
         name = to_ascii(knowing[0].arm)
         reasons.append(f"{name} is proven at the bar, but not shown to be better than every prompt arm")
+    passed_over = [a for a in situation.arms if not is_claim(a) and is_at_bar(a, situation.bar)]
+    if passed_over:
+        name = to_ascii(passed_over[0].arm)
+        reasons.append(
+            f"{name} reaches the bar on holdout, but dev chose another arm: that is no proof, which takes "
+            "a fresh holdout, or all cases judging (no `split`)"
+        )
     if situation.unrun_arms:
         names = join_names([to_ascii(name) for name in situation.unrun_arms])
         verb = "has" if len(situation.unrun_arms) == 1 else "have"

@@ -65,13 +65,15 @@ class ArmCollector(pytest.Collector):
         cases = {case.id: case for case in file.plan.evalset.cases}
         has_roles = len(file.plan.roles) > 1
         # One mark for all cases with the same tags: each would take half a KiB to the end of the session.
-        marks: dict[tuple[str, ...], pytest.MarkDecorator] = {}
+        marks: dict[tuple[tuple[str, ...], str | None], pytest.MarkDecorator] = {}
         for planned in self.items:
             name = f"{planned.case}[{planned.role}]" if has_roles else planned.case
             case = cases[planned.case]
-            mark = marks.get(case.tags)
+            mark = marks.get((case.tags, case.split))
             if mark is None:
-                mark = marks[case.tags] = pytest.mark.ftgate(arm=planned.arm, tags=case.tags)
+                split = {} if case.split is None else {"split": case.split}
+                mark = pytest.mark.ftgate(arm=planned.arm, tags=case.tags, **split)
+                marks[case.tags, case.split] = mark
             yield EvalsetItem.build(self, name, planned, case, file, mark)
 
 
@@ -107,7 +109,8 @@ class EvalsetItem(pytest.Item):
         item: EvalsetItem = cls.from_parent(parent, name=name)
         item.planned, item.case, item.file = planned, case, file
         item.add_marker(mark)
-        item.extra_keyword_matches.update((planned.arm, planned.role, *case.tags))
+        split = () if case.split is None else (f"split:{case.split}",)
+        item.extra_keyword_matches.update((planned.arm, planned.role, *case.tags, *split))
         return item
 
     def runtest(self) -> None:

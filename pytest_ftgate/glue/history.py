@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_ftgate.glue.session import FtgateSession
-from pytest_ftgate.history import describe_entry, explain_prompts, hash_case, list_prompts, name_run
+from pytest_ftgate.history import describe_entry, name_run, note_prompts
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.summary import Finding, Summary
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.model.verdict import Judgement
 from pytest_ftgate.storage.history import FILE, enter_run
-from pytest_ftgate.storage.history_reading import list_tried
 
 OFF = "off"
 
@@ -41,11 +40,7 @@ class HistoryKeeper:
         if path is None:
             return ()
 
-        def count() -> tuple[Finding, ...]:
-            tried = list_tried(path, {hash_case(case) for case in plan.evalset.cases})
-            return explain_prompts(plan, tried | list_prompts(plan, records))
-
-        return self._try("the history was not read", count) or ()
+        return self._try("the history was not read", lambda: note_prompts(plan, records, path)) or ()
 
     def enter(
         self,

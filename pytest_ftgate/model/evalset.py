@@ -99,6 +99,11 @@ class Case:
     graders: tuple[GraderSpec, ...] = ()
     where: Location | None = None
 
+    @property
+    def judges(self) -> bool:
+        """Whether it judges: all cases do, but those of `split: dev`, which authors iterate on."""
+        return self.split != "dev"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmSpec:
@@ -207,6 +212,16 @@ class Evalset:
     cases: tuple[Case, ...] = ()
     files: tuple[str, ...] = ()
     digest: str = ""
+
+    @property
+    def judging_cases(self) -> tuple[Case, ...]:
+        """The cases that judge: all, or those that are not `split: dev`."""
+        return tuple(case for case in self.cases if case.judges)
+
+    @property
+    def dev_cases(self) -> frozenset[str]:
+        """Ids of the cases that arms are compared on and that judge none; empty where all judge."""
+        return frozenset(case.id for case in self.cases if not case.judges)
 
     def case(self, case_id: str) -> Case:
         """The case with that id; raises KeyError."""

@@ -60,7 +60,9 @@ class ArmSummary:
     citations alone, None where there is none. `identical_repeats` is None where no case has two,
     `repeats` the most answers of a case, `draw` which of several draws of an arm it is, `probe` why
     `schema_enforced` is so. `looks`: where it could stop early; bounds and p-values are then adjusted.
-    `cost_usd_per_1k_cases` weighs every case the same, like `spending`.
+    `cost_usd_per_1k_cases` weighs every case the same, like `spending`. `dev_accuracy`: that on cases of
+    `split: dev`, which are in no other rate. `is_chosen`: whether it is the arm of its question that was best
+    there; None where nothing was to choose.
     """
 
     arm: str
@@ -95,6 +97,23 @@ class ArmSummary:
     looks: Looks | None = None
     follow_ups: FollowUps | None = None
     spending: CallSpending | None = None
+    dev_accuracy: Rate | None = None
+    is_chosen: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitSummary:
+    """How the cases are split: so many are `dev`, on which arms are compared, and so many `holdout`, which
+    judge (`split: holdout`, or no split).
+
+    `shown`: which of them the rates are of; dev's only where nothing else was selected. `chosen`: of each
+    question the arm that was best on dev, the only one whose reaching the bar counts.
+    """
+
+    dev: int
+    holdout: int
+    shown: Literal["dev", "holdout"]
+    chosen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +191,7 @@ class Summary:
     unpriced_calls: int = 0
     judges: Mapping[str, JudgeAgreement] = field(default_factory=dict)
     further_trials: int = 0
+    split: SplitSummary | None = None
 
     def arm(self, name: str, role: str = "candidate") -> ArmSummary | None:
         """The summary of that arm × role, or None."""

@@ -15,7 +15,7 @@ from pytest_ftgate.patterns.control import run_control
 from pytest_ftgate.patterns.examples import choose_examples
 from pytest_ftgate.patterns.folding import fold, list_parts
 from pytest_ftgate.patterns.hints import find_hint
-from pytest_ftgate.patterns.mining import LEVELS, Candidate, list_candidates
+from pytest_ftgate.patterns.mining import LEVELS, Candidate, Failing, gather_trials, list_candidates
 from pytest_ftgate.patterns.protocols import PatternStatistics
 from pytest_ftgate.patterns.recurrence import (
     choose_cases,
@@ -41,12 +41,14 @@ def find_patterns(
     *,
     listed: int = MAX_LISTED,
     is_controlled: bool = False,
+    shown: Sequence[Record] = (),
 ) -> PatternSet:
     """Failure patterns of the candidate over all arms run, most frequent first.
 
     `summary` is that of the same records. The result does not depend on the order of the records. Beside the
     confirmed ones at most `listed` others are described. `is_controlled`: the search is also made where it
-    has nothing to find.
+    has nothing to find. `shown`: records whose failing trials are the examples of a pattern that they have;
+    they count nowhere.
     """
     survey = build_survey(plan, records, summary, statistics)
     if survey is None:
@@ -59,11 +61,13 @@ def find_patterns(
     is_specific = share is not None and share >= survey.decision.share
     cases = {case.id: case for case in plan.evalset.cases}
     chosen = _choose(assessments, survey, listed)
+    gathered = gather_trials(shown, survey.arms, plan.repeats).values()
+    beside = [trial for trials in gathered for trial in trials.failing]
     told = fold(chosen)
     return PatternSet(
         patterns=tuple(
             replace(
-                _describe(one, survey, cases, is_specific=is_specific),
+                _describe(one, survey, cases, is_specific=is_specific, beside=beside),
                 told_by=told.get(one.candidate.signature),
             )
             for one in chosen
@@ -161,7 +165,12 @@ def _measure_expected(candidate: Candidate, survey: Survey) -> Rate | None:
 
 
 def _describe(
-    assessment: Assessment, survey: Survey, cases: Mapping[str, Case], *, is_specific: bool
+    assessment: Assessment,
+    survey: Survey,
+    cases: Mapping[str, Case],
+    *,
+    is_specific: bool,
+    beside: Sequence[Failing],
 ) -> Pattern:
     candidate = assessment.candidate
     best_hits = candidate.hits.get(survey.best, {})
@@ -189,7 +198,12 @@ def _describe(
         reproducible=assessment.reproducible,
         specific=is_specific if assessment.reproducible else None,
         why_not=assessment.why_not,
-        examples=choose_examples(candidate.trials, candidate.signature, cases, survey.best),
+        examples=choose_examples(
+            [trial for trial in beside if candidate.signature in trial.names] or candidate.trials,
+            candidate.signature,
+            cases,
+            survey.best,
+        ),
         hint=find_hint(candidate.signature, knowledge_needed=not survey.decision.knowledge.none),
         tags=survey.statistics.tag_excess(best_hits, survey.tags, survey.groups, alpha=survey.decision.alpha),
         parts=parts,

@@ -91,7 +91,7 @@ def _tell_splits(groups: Sequence[Group], cases: Mapping[str, Case]) -> str:
 
 
 def _count_split(groups: Sequence[Group], cases: Mapping[str, Case]) -> int:
-    return sum(len({cases[name].split for name in group}) > 1 for group in groups)
+    return sum(len({cases[name].judges for name in group}) > 1 for group in groups)
 
 
 def _report_balance(plan: Plan) -> Iterable[Finding]:

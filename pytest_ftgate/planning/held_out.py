@@ -17,11 +17,6 @@ Likeness = tuple[Reason, str]
 """(why it is kept out, the id of the case that it is like)"""
 
 
-def is_judging(case: Case) -> bool:
-    """Whether a case judges: all do, but those that authors iterate on."""
-    return case.split != "dev"
-
-
 def ask_text(case: Case) -> str:
     """What a case asks, without the answers that a conversation already holds."""
     if case.messages is not None:

@@ -68,7 +68,7 @@ def build_plan(
     roles = answering_roles(dict(evalset.models))
     items = tie_turns(_list_items(evalset, arms, roles, trials), evalset, graders, registries)
     problems.raise_if_any()
-    multiplicity = sum(arm.status == "run" for arm in arms)
+    multiplicity = _count_claims(evalset, arms)
     retrievals = _describe_searches(arms, trials, registries)
     return Plan(
         evalset=evalset,
@@ -83,6 +83,16 @@ def build_plan(
         settings_hash=_hash_settings(evalset, arms, repeats, multiplicity),
         shard=settings.shard,
     )
+
+
+def _count_claims(evalset: Evalset, arms: Sequence[PlannedArm]) -> int:
+    """M of the correction for several arms: the arms that run; with `split: dev`, which chooses one of each
+    question, the questions that have arms to choose from.
+    """
+    running = [arm for arm in arms if arm.status == "run"]
+    if not evalset.dev_cases:
+        return len(running)
+    return max(1, len({arm.question for arm in running if arm.name != AS_IS}))
 
 
 def _list_items(
@@ -118,8 +128,10 @@ def _measure_knowledge(evalset: Evalset, retrievals: Sequence[Retrieval]) -> int
 
 def _hash_settings(evalset: Evalset, arms: Sequence[PlannedArm], repeats: int, multiplicity: int) -> str:
     specs = {spec.name: spec for spec in evalset.arms}
+    dev = sorted(evalset.dev_cases)
     return digest(
         {
+            **({"dev": dev} if dev else {}),
             "decision": asdict(evalset.decision),
             "bar": evalset.bar,
             "repeats": repeats,

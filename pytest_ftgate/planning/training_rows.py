@@ -44,7 +44,7 @@ def list_cases(evalset: Evalset, spent: Collection[str]) -> list[Candidate]:
     return [
         Candidate(name=case.id, source=TRAIN_SHARE if case.id in spent else DEV, case=case)
         for case in evalset.cases
-        if case.split == "dev" or case.id in spent
+        if not case.judges or case.id in spent
     ]
 
 

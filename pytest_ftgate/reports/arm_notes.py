@@ -7,11 +7,13 @@ from typing import Any
 
 from pytest_ftgate.reports.look_text import describe_stops
 from pytest_ftgate.reports.numbers import format_count, format_money
+from pytest_ftgate.reports.split_text import describe_split
 from pytest_ftgate.reports.tables import name_arm
 
 
 def describe_arms(entry: Mapping[str, Any]) -> Iterator[str]:
     """One text for each thing to know; raw texts of vendors and models may be in them."""
+    yield from describe_split(entry)
     yield from describe_stops(entry)
     for arm in entry["arms"]:
         if arm.get("follow_ups") and arm["status"] == "run":

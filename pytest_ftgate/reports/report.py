@@ -59,6 +59,7 @@ def describe_evalset(plan: Plan, summary: Summary, judgement: Judgement) -> dict
         "models": {role: list(models) for role, models in summary.resolved_models.items()},
         "requested_models": {role: spec.model for role, spec in plan.evalset.models.items()},
         "cases": {"total": summary.total_cases, "judged": summary.judged_cases},
+        "split": asdict(summary.split) if summary.split else None,
         "items": {"total": summary.total, "selected": summary.selected, "partial": summary.partial},
         "missing": {
             "records": summary.missing,
@@ -160,6 +161,8 @@ def _describe_arm(arm: ArmSummary) -> dict[str, Json]:
         "looks": asdict(arm.looks) if arm.looks else None,
         "follow_ups": asdict(arm.follow_ups) if arm.follow_ups else None,
         "spending": asdict(arm.spending) if arm.spending else None,
+        "dev_accuracy": describe_rate(arm.dev_accuracy, "passed"),
+        "chosen": arm.is_chosen,
     }
 
 

@@ -28,6 +28,7 @@ from pytest_ftgate.statistics.role_pairs import compare_roles
 from pytest_ftgate.statistics.sample_size import plan_cases
 from pytest_ftgate.statistics.searches import measure_searches
 from pytest_ftgate.statistics.spending import count_unpriced, measure_follow_ups, sum_serving, sum_spent
+from pytest_ftgate.statistics.splits import compare_on_dev, describe_split, keep_dev, keep_judging
 from pytest_ftgate.statistics.tallies import (
     Counts,
     count_further,
@@ -42,11 +43,13 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
     """The numbers of an evalset from its records, in any order. `patterns` is left empty.
 
     Only judged trials count in rates: an unanswered trial is missing, an ungraded case is not in n, and of
-    each case the first `plan.repeats` repeats count.
+    each case the first `plan.repeats` repeats count. Cases of `split: dev` choose arms and are in no rate.
     """
     evalset, alpha = plan.evalset, plan.evalset.decision.alpha
     further = count_further(records, plan.repeats)
     records = set_further_aside(set_aside(records, facts.looks), plan.repeats)
+    on_dev = count_records(keep_dev(evalset, records))
+    records = keep_judging(evalset, records, partial=facts.partial)
     counts = count_records(records)
     frame = ArmFrame(
         plan=plan,
@@ -56,7 +59,7 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
         planned=_count_planned(plan),
         follow_ups=measure_follow_ups(records),
     )
-    arms = tuple(_summarise_arms(frame, counts))
+    arms = compare_on_dev(evalset, tuple(_summarise_arms(frame, counts)), on_dev, frame.groups)
     as_is = keep_as_is(records)
     as_is_counts = counts.get((AS_IS, CANDIDATE), Counts())
     infra_errors = count_infra_errors(records)
@@ -94,6 +97,7 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
         unpriced_calls=count_unpriced(records),
         judges=measure_judges(plan, records, frame.groups),
         further_trials=further,
+        split=describe_split(evalset, arms, records, partial=facts.partial),
     )
 
 
@@ -161,7 +165,7 @@ def _plan_cases(frame: ArmFrame, arms: Sequence[ArmSummary]) -> int | None:
     """
     bar, decision = frame.plan.evalset.bar, frame.decision
     judged = [(test, arm) for arm in arms if arm.role == CANDIDATE and (test := arm.accuracy_test)]
-    if any(test.lower_m >= bar for test, _ in judged):
+    if any(test.lower_m >= bar and arm.is_chosen is not False for test, arm in judged):
         return None
     undecided = [(test.value, arm) for test, arm in judged if test.upper_ft >= bar]
     best = max((value for value, _ in undecided), default=0.0)

@@ -27,8 +27,8 @@ from decision_world import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_ftgate.decision.claims import is_proven_at_bar
 from pytest_ftgate.decision.questions import decide
-from pytest_ftgate.decision.situation import is_proven_at_bar
 from pytest_ftgate.model.evalset import Case, GateSpec, GraderSpec, Knowledge
 from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.summary import CaseTally
