@@ -11,17 +11,18 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pytest_ftgate import __version__
-from pytest_ftgate.cli.calibrate_arguments import add_calibrate_arguments, read_share
+from pytest_ftgate.cli.calibrate_arguments import add_calibrate_arguments
 from pytest_ftgate.cli.export import add_export_arguments, run_export
 from pytest_ftgate.cli.history import add_history_arguments, run_history
 from pytest_ftgate.cli.index import add_index_command, run_index
+from pytest_ftgate.cli.init import add_init_command, complete_init, run_init
+from pytest_ftgate.cli.judge_arguments import add_judge_arguments, add_merge_arguments
 from pytest_ftgate.cli.simulate_arguments import add_simulate_arguments
 from pytest_ftgate.cli.store import add_store_arguments, run_store
 from pytest_ftgate.errors import FtgateError
-from pytest_ftgate.model.settings import Evidence
 from pytest_ftgate.reports.capability_terminal import render_card
 from pytest_ftgate.reports.explanation import render_explanation
 from pytest_ftgate.reports.finding_text import render_finding
@@ -46,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     judge = commands.add_parser(
         "judge", help="judge a stored run again with changed graders, bar or decision; calls no model"
     )
-    _add_judge_arguments(judge)
+    add_judge_arguments(judge)
     calibrate = commands.add_parser(
         "calibrate", help="how far a judge agrees with people, on answers that people have labelled"
     )
@@ -54,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     merge = commands.add_parser(
         "merge", help="join the runs of all shards (--ftgate-shard) and decide; calls no model"
     )
-    _add_merge_arguments(merge)
+    add_merge_arguments(merge)
     store = commands.add_parser("store", help="what the response store holds; `store prune` empties it")
     add_store_arguments(store)
     history = commands.add_parser("history", help="metrics from run to run, what changed, and drift")
@@ -66,76 +67,26 @@ def build_parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="training data of a run's evalset, evaluation cases held out")
     add_export_arguments(export)
     index = add_index_command(commands)
-    for command in (index, check, explain, judge, calibrate, merge, store, history, simulate, export):
+    for command in (
+        *add_init_command(commands),
+        index,
+        check,
+        explain,
+        judge,
+        calibrate,
+        merge,
+        store,
+        history,
+        simulate,
+        export,
+    ):
         command.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
 
 
-def _add_judge_arguments(judge: argparse.ArgumentParser) -> None:
-    judge.add_argument(
-        "run",
-        nargs="?",
-        default="latest",
-        help="a run's id or its start, `latest`, a run folder, or a records.jsonl in one",
-    )
-    judge.add_argument(
-        "--evalset", action="append", type=Path, default=[], metavar="FILE",
-        help="judge by this evalset (default: those of the run)",
-    )  # fmt: skip
-    judge.add_argument(
-        "--bar", type=read_share, metavar="X", help="the accuracy wanted, in place of the evalset's"
-    )
-    judge.add_argument(
-        "--strict", action=argparse.BooleanOptionalAction, default=None,
-        help="gates need proof (default: as in the run)",
-    )  # fmt: skip
-    judge.add_argument(
-        "--evidence", choices=get_args(Evidence), help="what decides a rate gate (default: as in the run)"
-    )
-    judge.add_argument("--dir", default=".ftgate", type=Path, help="the folder of runs (default .ftgate)")
-    _add_outside_argument(judge)
-    judge.add_argument(
-        "--code-unsafe", action="store_true", help="run code of answers without the sandbox, as that ini does"
-    )
-    judge.add_argument("--out", type=Path, metavar="DIR", help="where the new run goes (default: the same)")
-    judge.add_argument(
-        "--report", action="append", default=[], metavar="KIND=PATH",
-        help="write a report: json, markdown or records",
-    )  # fmt: skip
-    judge.add_argument(
-        "--replies", action="append", default=[], type=Path, metavar="FILE",
-        help="recorded responses with what judges said, where the response store lacks it",
-    )  # fmt: skip
-    judge.add_argument("-v", "--verbose", action="store_true", help="more patterns, confusion, tags, fields")
-
-
-def _add_outside_argument(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--allow-outside-files", action="store_true",
-        help="read files outside of the rootdir that an evalset names, as the ini of that name does",
-    )  # fmt: skip
-
-
-def _add_merge_arguments(merge: argparse.ArgumentParser) -> None:
-    merge.add_argument(
-        "runs", nargs="+", metavar="RUN",
-        help="a shard's run folder, a run's id, or a folder of artefacts with run folders in it",
-    )  # fmt: skip
-    merge.add_argument("--dir", default=".ftgate", type=Path, help="the folder of runs (default .ftgate)")
-    _add_outside_argument(merge)
-    merge.add_argument(
-        "--out", type=Path, metavar="DIR", help="where the merged run goes (default: the same)"
-    )
-    merge.add_argument(
-        "--report", action="append", default=[], metavar="KIND=PATH",
-        help="write a report: json, markdown or records",
-    )  # fmt: skip
-    merge.add_argument("-v", "--verbose", action="store_true", help="more patterns, confusion, tags, fields")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    options = build_parser().parse_args(arguments)
+    options = build_parser().parse_args(complete_init(sys.argv[1:] if arguments is None else arguments))
     try:
         return COMMANDS[options.command](options)
     except FtgateError as error:
@@ -280,6 +231,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "export": run_export,
     "simulate": _simulate,
     "index": run_index,
+    "init": run_init,
 }
 
 

@@ -16,6 +16,7 @@ STAGES = (
 GROUND = ("pytest_ftgate.model", "pytest_ftgate.errors", "pytest_ftgate.registry")
 COMPOSERS = (
     "pytest_ftgate.simulation",
+    "pytest_ftgate.drafting",
     *(
         f"pytest_ftgate.{path.stem}"
         for path in PACKAGE.glob("*.py")
