@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_ftgate.cli.init_evalset import add_evalset_arguments, run_init_evalset
+from pytest_ftgate.cli.init_general import add_general_arguments, run_init_general
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,11 @@ KINDS: Mapping[str, InitKind] = {
         help="a commented evalset, from flags, a CSV or JSONL of examples, or a promptfoo configuration",
         add_arguments=add_evalset_arguments,
         run=run_init_evalset,
+    ),
+    "general": InitKind(
+        help="seven evalsets of general capability, to hold a tuned model against its base",
+        add_arguments=add_general_arguments,
+        run=run_init_general,
     ),
 }
 

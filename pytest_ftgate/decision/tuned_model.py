@@ -113,8 +113,8 @@ def list_losses(situation: Situation, method: Method) -> tuple[Loss, ...]:
             what="general capability: mathematics, coding, knowledge, following instructions",
             keeps=None,
             told_by=(
-                "general-capability evalsets with the tuned model as candidate and the untuned one as base, "
-                f"compared case by case; shown to have lost less than {100 * _MARGIN:g} points a suite"
+                "the evalsets of `pytest-ftgate init general`, with the tuned model as candidate and the "
+                f"untuned one as base; shown to have lost less than {100 * _MARGIN:g} points a suite"
             ),
             cases=(cases[0], cases[1]),
         ),

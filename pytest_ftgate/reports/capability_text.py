@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_ftgate.reports.numbers import format_accuracy, format_count
+from pytest_ftgate.reports.numbers import format_count
 
 TITLES = {
     "retained": "CAPABILITY RETAINED",
@@ -70,33 +70,36 @@ def list_notes(card: Mapping[str, Any]) -> list[str]:
     level = f"{100 * (1 - card['alpha']):g} %"
     margins = _describe_margins(card["suites"])
     notes.append(
-        f"Points of accuracy, candidate minus {card['against']}, paired by case; bounds one-sided, {level} "
-        "each. "
-        f"Retained: a loss of {margins} is excluded. Lost: the loss is proven"
+        f"Accuracies in percent; change in points, candidate minus {card['against']}, paired by case; bounds "
+        f"one-sided, {level} each. Retained: a loss of {margins} is excluded. Lost: the loss is proven"
         + (f", corrected for {card['tests']} tests (Holm)." if card["tests"] > 1 else ".")
     )
     if card["overall"]:
         notes.append(f"Overall: the suites' mean, {_describe_weights(card['suites'])}.")
     if any(loss["cases_needed"] for loss in _losses(card)):
-        notes.append("Cases: judged / about as many as would decide at the change seen, with power 80 %.")
+        notes.append("Cases: judged/about as many as would decide at the change seen, with power 80 %.")
     return notes
 
 
 def _row(name: str, loss: Mapping[str, Any] | None, base: float | None, own: float | None) -> dict[str, str]:
     row = {
         "suite": name,
-        "base": format_accuracy({"value": base}),
-        "candidate": format_accuracy({"value": own}),
+        "base": _percent(base),
+        "candidate": _percent(own),
     }
     if loss is None:
         return row | {"change": "-", "bounds": "-", "result": "not evaluated", "cases": "-"}
-    needed = f" / {loss['cases_needed']:,}" if loss["cases_needed"] else ""
+    needed = f"/{loss['cases_needed']:,}" if loss["cases_needed"] else ""
     return row | {
         "change": f"{100 * loss['difference']:+.1f}",
         "bounds": f"{100 * loss['lower']:+.1f} .. {100 * loss['upper']:+.1f}",
         "result": loss["outcome"],
         "cases": f"{loss['cases']:,}{needed}",
     }
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"
 
 
 def _losses(card: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -50,6 +50,9 @@ def test_wheel_carries_schemas_and_editable_install_finds_them(tmp_path: Path) -
     for schema in SCHEMAS:
         assert f"pytest_ftgate/schemas/{schema}.schema.json" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert {"README.md", "mathematics.yaml", "cases/mathematics.jsonl"} <= {
+        name.removeprefix("pytest_ftgate/packs/general/") for name in names
+    }
     program = (
         "import json, pytest_ftgate.loading.schema_files as s;"
         f"print(json.dumps([s.read_schema(n)['$id'] for n in {SCHEMAS!r}]))"
