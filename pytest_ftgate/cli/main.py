@@ -15,6 +15,7 @@ from typing import Any
 
 from pytest_ftgate import __version__
 from pytest_ftgate.cli.calibrate_arguments import add_calibrate_arguments
+from pytest_ftgate.cli.doctor import add_doctor_command, run_doctor
 from pytest_ftgate.cli.export import add_export_arguments, run_export
 from pytest_ftgate.cli.history import add_history_arguments, run_history
 from pytest_ftgate.cli.index import add_index_command, run_index
@@ -66,10 +67,10 @@ def build_parser() -> argparse.ArgumentParser:
     add_simulate_arguments(simulate)
     export = commands.add_parser("export", help="training data of a run's evalset, evaluation cases held out")
     add_export_arguments(export)
-    index = add_index_command(commands)
     for command in (
         *add_init_command(commands),
-        index,
+        add_doctor_command(commands),
+        add_index_command(commands),
         check,
         explain,
         judge,
@@ -230,6 +231,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "history": run_history,
     "export": run_export,
     "simulate": _simulate,
+    "doctor": run_doctor,
     "index": run_index,
     "init": run_init,
 }

@@ -73,6 +73,11 @@ def vendor_of(model: str) -> str:
     return model.partition("/")[0] if "/" in model else ""
 
 
+def find_own_host(vendor: str) -> str | None:
+    """The host that a vendor answers at; None where it is not known here."""
+    return next(iter(_VENDOR_HOSTS.get(vendor, ())), None)
+
+
 def base_url_of(request: Request) -> str | None:
     """The address that the evalset asks for, or None."""
     for name in _BASE_PARAMS:

@@ -65,6 +65,12 @@ def find_window(model: str) -> int | None:
     return window if isinstance(window, int) and window > 0 else None
 
 
+def find_schema_support(model: str) -> bool | None:
+    """Whether the map says that the vendor takes a schema for answers; None for models it does not know."""
+    entry = _find_entry(model, vendor_of(model))
+    return None if entry is None else bool(entry.get("supports_response_schema"))
+
+
 def is_floating(model: str) -> bool:
     """Whether the vendor may put another model behind the id: `…-latest`, or a name with dated snapshots."""
     if vendor_of(model) in (_FREE_VENDOR, *_NAMING_VENDORS):

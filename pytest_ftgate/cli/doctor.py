@@ -1,0 +1,144 @@
+"""`pytest-ftgate doctor`: is all there that a run needs? Keys are named, never shown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from pytest_ftgate.checkup import Wanted, is_embedding_role, look_at_all
+from pytest_ftgate.cli.check import builtin_registries, find_evalsets, find_rootdir
+from pytest_ftgate.errors import EvalsetError
+from pytest_ftgate.model.checkup import Checkup, ModelCheckup
+from pytest_ftgate.model.evalset import ModelSpec
+from pytest_ftgate.model.settings import Settings
+from pytest_ftgate.pipeline import load_plan
+from pytest_ftgate.registry import Registries
+from pytest_ftgate.reports.hostile_text import show_text
+
+_SCHEMA = {
+    "listed": "listed by litellm's map, not proven (--ask)",
+    "not listed": "not listed by litellm's map",
+    "unknown": "unknown",
+    "enforced": "enforced (proven)",
+    "unsupported": "unsupported (proven)",
+    "unverified": "not enforced, as far as asking shows",
+}
+
+
+def add_doctor_command(commands: Any) -> argparse.ArgumentParser:
+    """Add `doctor` with its arguments to the subparsers."""
+    doctor: argparse.ArgumentParser = commands.add_parser(
+        "doctor", help="keys, endpoints, prices, schema support, versions: is all there for a run?"
+    )
+    add = doctor.add_argument
+    add(
+        "paths",
+        nargs="*",
+        type=Path,
+        help="*.evalset.yaml files, or folders of them, whose models to look at",
+    )
+    add("--model", action="append", default=[], metavar="ID", help="a model to look at (may be repeated)")
+    add(
+        "--ask",
+        action="store_true",
+        help="send two small requests to each model: it answers, and enforces schemas",
+    )
+    add("--timeout", type=_seconds, default=5.0, metavar="S", help="seconds to reach an endpoint (default 5)")
+    add("--dir", default=".ftgate", type=Path, help="the folder of runs (default .ftgate)")
+    return doctor
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    """Look and tell; returns the exit status. Raises FtgateError."""
+    registries = builtin_registries()
+    wanted, problems = _find_models(options, registries)
+    found = look_at_all(wanted, options.dir, registries, timeout_s=options.timeout, ask=options.ask)
+    found = replace(found, problems=(*found.problems, *problems))
+    if options.json:
+        print(json.dumps({"is_well": found.is_well, **asdict(found)}, indent=2))
+    else:
+        print("\n".join(show_text(line, unicode=True) for line in _lines(found)))
+    return 0 if found.is_well else 1
+
+
+def _find_models(options: argparse.Namespace, registries: Registries) -> tuple[list[Wanted], list[str]]:
+    """The models of the evalsets and of --model, each once, and evalsets that are not usable."""
+    found: dict[str, Wanted] = {}
+    problems: list[str] = []
+    for name in options.model:
+        _add(found, ModelSpec(model=name), "--model", is_embedder=False)
+    for path in find_evalsets(options.paths):
+        rootdir = str(find_rootdir(path))
+        settings = Settings(rootdir=rootdir, directory=str(Path(rootdir) / ".ftgate"), replay=("doctor",))
+        try:
+            evalset = load_plan(path, settings, registries).evalset
+        except EvalsetError as error:
+            problems.append(f"{path}: not usable; see pytest-ftgate check ({error.problems[0][1][:200]})")
+            continue
+        for role, spec in evalset.models.items():
+            _add(found, spec, f"{evalset.name}: {role}", is_embedder=is_embedding_role(role))
+    return list(found.values()), problems
+
+
+def _add(found: dict[str, Wanted], spec: ModelSpec, used_by: str, *, is_embedder: bool) -> None:
+    key = json.dumps([spec.model, dict(spec.params)], sort_keys=True)
+    known = found.get(key)
+    uses = (*(known.used_by if known else ()), used_by)
+    found[key] = Wanted(spec=spec, used_by=uses, is_embedder=is_embedder)
+
+
+def _lines(found: Checkup) -> Iterator[str]:
+    yield ", ".join(f"{name} {text}" for name, text in found.versions.items())
+    yield "extras: " + ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in found.extras.items())
+    state = found.sandbox if found.sandbox_works else f"none ({found.sandbox[:200]})"
+    yield f"sandbox of grader `code`: {state}"
+    for model in found.models:
+        yield ""
+        yield from _model_lines(model)
+    if not found.models:
+        yield "no model was named: give an evalset, or --model vendor/name"
+    for problem in found.problems:
+        yield f"PROBLEM: {problem}"
+    yield ""
+    yield "all is there" if found.is_well else "something is missing: see PROBLEM"
+
+
+def _model_lines(model: ModelCheckup) -> Iterator[str]:
+    yield f"{model.model}  ({_join(model.used_by)})"
+    if model.keys:
+        yield "  keys: " + ", ".join(
+            f"{name} {'set' if there else 'not set'}" for name, there in model.keys.items()
+        )
+    place = f"{model.address} " if model.address else ""
+    note = f": {model.endpoint_note}" if model.endpoint_note else ""
+    yield f"  endpoint: {place}{model.endpoint}{note}"
+    price = (
+        "unknown"
+        if model.price is None
+        else f"${model.price[0]:g} in, ${model.price[1]:g} out per million tokens"
+    )
+    yield f"  price: {price}"
+    why = f": {model.schema_note}" if model.schema_note else ""
+    yield f"  schemas: {_SCHEMA[model.schema]}{why}"
+    if model.answer:
+        yield "  it was asked, and answered"
+    yield from (f"  note: {note}" for note in model.notes)
+    yield from (f"  PROBLEM: {problem}" for problem in model.problems)
+
+
+def _join(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not usable; wanted seconds above 0, at most 600")
+    return value
