@@ -149,10 +149,12 @@ class ChatServer:
         self._ready.set()
         await self._stop.wait()
         server.close()
+        # A connection takes the loop some rounds to become a task, and one to let go of its socket.
+        for _ in range(5):
+            await asyncio.sleep(0)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        # A closed transport lets go of its socket in the loop's next round.
         await asyncio.sleep(0)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
