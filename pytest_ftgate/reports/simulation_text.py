@@ -183,6 +183,7 @@ def describe_whole(body: Body) -> list[str]:
             "No statistic sees a wrong expected value that the model answers rightly: fine_tune_justified in "
             f"{', '.join(by_kind['blind'])}. Read the examples of a pattern before tuning."
         )
+    texts += [_describe_again(cell) for cell in body["cells"] if cell["first"] is not None]
     texts += [f"Not simulated: {one['world']}, {one['reason']}." for one in body["skipped"]]
     return texts
 
@@ -195,8 +196,16 @@ def _describe_promise(promise: Mapping[str, Any]) -> str:
     broken = " The promise is broken with these settings." if promise["is_broken"] else ""
     return (
         f"False fine_tune_justified{where}: {describe_rate(worst)} at worst ({worst['world']}, "
-        f"{worst['cases']:,} x {worst['repeats']:,}); promised is less than "
-        f"{format_percent(promise['limit'])}.{broken}"
+        f"{worst['cases']:,} x {worst['repeats']:,}), {format_percent(promise['pooled'])} in all runs; "
+        f"promised is less than {format_percent(promise['limit'])}.{broken}"
+    )
+
+
+def _describe_again(cell: Mapping[str, Any]) -> str:
+    return (
+        f"{cell['world']} at {cell['cases']:,} x {cell['repeats']:,} was drawn anew with "
+        f"{format_count(cell['evalsets'], 'evalset')}, since the first sample came to "
+        f"{format_percent(cell['first'])}: {describe_rate(cell['fine_tune'])}, the first not counted."
     )
 
 

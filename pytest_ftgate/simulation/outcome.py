@@ -12,17 +12,11 @@ from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.simulation.cells import RUNS, Cell
 from pytest_ftgate.simulation.experiment import Experiment, Results
 from pytest_ftgate.simulation.regressions import RegressionCell
-from pytest_ftgate.simulation.world import COLUMNS, World
+from pytest_ftgate.simulation.world import COLUMNS, MOST_FALSE, MOST_FALSE_ABOVE, TUNE, World
 from pytest_ftgate.statistics.decidable import find_decidable
 from pytest_ftgate.statistics.intervals import Estimate, effective_size
 
 FORMAT_VERSION = 1
-TUNE = "fine_tune_justified"
-MOST_FALSE = 0.05
-"""Promised of `fine_tune_justified` in every world where it is untrue (DESIGN section 7)."""
-MOST_FALSE_ABOVE = 0.01
-"""Likewise, where `as_is` is 5 points above the bar or more."""
-CLEARLY_ABOVE = 0.05
 _SIDE = 0.025
 
 
@@ -128,14 +122,10 @@ def describe_share(hits: int, total: int) -> dict[str, Json]:
 def _describe_promise(results: Results, worlds: dict[str, World], *, above: bool) -> dict[str, Json]:
     """The worst false `fine_tune_justified`, and whether it is shown to be more often than promised."""
     limit = MOST_FALSE_ABOVE if above else MOST_FALSE
-    found = [
-        (cell.rate([TUNE]), cell)
-        for cell in results.cells
-        if worlds[cell.world].is_tuning_untrue
-        and (not above or worlds[cell.world].accuracy[0] >= worlds[cell.world].bar + CLEARLY_ABOVE - 1e-9)
-    ]
+    limits = (MOST_FALSE_ABOVE,) if above else (MOST_FALSE, MOST_FALSE_ABOVE)
+    found = [(cell.rate([TUNE]), cell) for cell in results.cells if worlds[cell.world].most_false in limits]
     if not found:
-        return {"limit": limit, "above": above, "worst": None, "is_broken": False}
+        return {"limit": limit, "above": above, "worst": None, "pooled": None, "is_broken": False}
     worst, cell = max(found, key=lambda entry: entry[0].value)
     return {
         "limit": limit,
@@ -146,5 +136,6 @@ def _describe_promise(results: Results, worlds: dict[str, World], *, above: bool
             "repeats": cell.repeats,
             **describe_estimate(worst),
         },
+        "pooled": sum(c.verdicts[TUNE] for _, c in found) / sum(c.runs for _, c in found),
         "is_broken": any(rate.lower(_SIDE / len(found)) > limit for rate, _ in found),
     }

@@ -18,6 +18,13 @@ By: TypeAlias = tuple[float, float, float, float]
 
 Kind: TypeAlias = Literal["at_limit", "untrue", "true", "share", "blind"]
 
+TUNE: Decision = "fine_tune_justified"
+MOST_FALSE = 0.05
+"""Promised of TUNE in every world where it is untrue: it comes out less often (DESIGN section 7)."""
+MOST_FALSE_ABOVE = 0.01
+"""Likewise, where `as_is` is CLEARLY_ABOVE the bar or more."""
+CLEARLY_ABOVE = 0.05
+
 MOST = 0.995
 """Highest true accuracy of a world that is moved to another bar."""
 
@@ -55,6 +62,14 @@ class World:
     def is_tuning_untrue(self) -> bool:
         """Whether `fine_tune_justified` would be false, by DESIGN section 7."""
         return self.kind in ("untrue", "at_limit")
+
+    @property
+    def most_false(self) -> float | None:
+        """How often TUNE may come out at most, by what is promised; None where it is not untrue."""
+        if not self.is_tuning_untrue:
+            return None
+        is_above = self.accuracy[0] >= self.bar + CLEARLY_ABOVE - 1e-9
+        return MOST_FALSE_ABOVE if is_above else MOST_FALSE
 
     @property
     def best(self) -> int:

@@ -11,8 +11,8 @@ from scipy.stats import binom
 from pytest_ftgate.simulation.experiment import Size
 from pytest_ftgate.simulation.regressions import DROPS, RegressionCell, simulate_regressions
 from pytest_ftgate.simulation.setting import adopt_plan, build_plan, build_setting
+from pytest_ftgate.simulation.world import MOST_FALSE
 
-MOST_FALSE = 0.05
 RUNS = 400
 # STATISTICS section 6.1, from 85 %: per cent that alarm, and that rule out a drop of 5 points, by DROPS. Its
 # prompts are somewhat more alike than those of the package (their correlation is not stated).

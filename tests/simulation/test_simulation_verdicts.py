@@ -14,8 +14,8 @@ from scipy.special import betaincinv
 
 from pytest_ftgate.simulation.cells import RUNS, Cell, simulate
 from pytest_ftgate.simulation.experiment import Size
-from pytest_ftgate.simulation.outcome import MOST_FALSE, MOST_FALSE_ABOVE, TUNE
 from pytest_ftgate.simulation.setting import build_setting
+from pytest_ftgate.simulation.world import MOST_FALSE, MOST_FALSE_ABOVE, TUNE
 from pytest_ftgate.simulation.worlds import WORLDS, list_worlds
 
 pytestmark = pytest.mark.slow

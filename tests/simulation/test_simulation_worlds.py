@@ -13,13 +13,13 @@ import pytest
 from pytest_ftgate.errors import SettingsError
 from pytest_ftgate.model.evalset import DecisionSpec
 from pytest_ftgate.model.verdict import GateResult, Judgement, Verdict
-from pytest_ftgate.simulation.cells import Cell, simulate
+from pytest_ftgate.simulation.cells import AGAIN, Cell, simulate, simulate_twice
 from pytest_ftgate.simulation.draws import draw_levels, draw_trials, list_signatures
 from pytest_ftgate.simulation.experiment import Experiment, run_experiment
 from pytest_ftgate.simulation.outcome import describe_experiment
 from pytest_ftgate.simulation.setting import adopt_plan, build_plan, build_setting, resize_plan
 from pytest_ftgate.simulation.study import Run
-from pytest_ftgate.simulation.world import COLUMNS, World, move_world
+from pytest_ftgate.simulation.world import COLUMNS, MOST_FALSE, TUNE, World, move_world
 from pytest_ftgate.simulation.worlds import MAIN, WORLDS, list_worlds
 from pytest_ftgate.statistics.intervals import build_sample
 from pytest_ftgate.statistics.sample_size import estimate_icc
@@ -211,6 +211,30 @@ def test_a_promise_is_broken_only_where_that_is_shown() -> None:
     cell.pairs.clear()
     cell.pairs["fine_tune_justified", "fine_tune_justified"] = 100
     assert describe_experiment(made, results)["promises"][0]["is_broken"]
+
+
+def test_a_false_rate_above_the_promise_is_measured_again_on_other_evalsets() -> None:
+    """In the world `tunable`, said to be one where tuning is untrue, most verdicts are false."""
+    world, setting = list_worlds()["tunable"], build_setting(50, 3)
+    untrue = replace(world, kind="untrue")
+    again = simulate_twice(untrue, setting, 2, seed=0)
+    first = simulate(untrue, setting, 2, seed=0)
+    assert (again.evalsets, again.first) == (2 * AGAIN, first.rate([TUNE]).value)
+    assert again.first > MOST_FALSE
+    assert simulate_twice(world, setting, 2, seed=0) == first
+    met = simulate_twice(list_worlds()["met"], setting, 2, seed=0)
+    assert (met.evalsets, met.first) == (2, None)
+    made = experiment("met", sizes=[(50, 3)])
+    results = run_experiment(made)
+    (body,) = describe_experiment(made, replace(results, cells=(replace(again, world="met"),)))["cells"]
+    assert (body["evalsets"], body["first"]) == (2 * AGAIN, again.first)
+
+
+def test_what_is_promised_of_a_world() -> None:
+    promised = {world.key: world.most_false for world in WORLDS}
+    assert promised["above-bar"] == promised["met"] == 0.01
+    assert promised["near-above"] == promised["at-bar-case"] == promised["diffuse"] == 0.05
+    assert promised["tunable"] is promised["share-45"] is promised["wrong-labels"] is None
 
 
 def test_the_worlds_without_a_choice_are_known() -> None:
