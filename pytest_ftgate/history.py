@@ -96,7 +96,7 @@ def list_prompts(plan: Plan, records: Iterable[Record]) -> set[Prompt]:
     """The prompts of the plan that some record was judged by."""
     judged = {record.key.arm for record in records if record.is_judged}
     return {
-        Prompt(_DRAFTS.get(arm.kind, arm.kind), _digest_prompt(plan, arm.name))
+        Prompt(_DRAFTS.get(arm.kind, arm.kind), digest_prompt(plan, arm.name))
         for arm in plan.arms
         if arm.name in judged and arm.kind != _NO_PROMPT
     }
@@ -164,7 +164,7 @@ def _describe_arms(plan: Plan, summary: Summary, fresh: Sequence[Record]) -> Ite
             setup=digest(
                 [__version__, kinds[arm], sorted(requests[arm, role]), graders, sorted(hashes.values())]
             ),
-            prompt=_digest_prompt(plan, arm),
+            prompt=digest_prompt(plan, arm),
             requested=model.model if model is not None else "",
             models=tuple(sorted({record.model for record in records if record.model})),
             fingerprints=tuple(sorted({r.system_fingerprint for r in records if r.system_fingerprint})),
@@ -212,7 +212,7 @@ def _count_patterns(records: Iterable[Record], confirmed: Collection[str]) -> di
     }
 
 
-def _digest_prompt(plan: Plan, arm: str) -> str:
+def digest_prompt(plan: Plan, arm: str) -> str:
     """Of the prompt as it is written: its templates and what the arm adds to them, whoever is asked."""
     spec = plan.evalset.arm(arm)
     return digest([plan.evalset.prompt if spec.prompt is None else spec.prompt, spec.options])
@@ -221,11 +221,12 @@ def _digest_prompt(plan: Plan, arm: str) -> str:
 def _plain_graders(plan: Plan) -> Json:
     """All graders, those of the cases as they are rendered."""
     evalset = plan.evalset
-    own = {case.id: _plain_specs(plan.graders[case.id]) for case in evalset.cases if case.graders}
-    return [_plain_specs(evalset.graders), own]
+    own = {case.id: plain_specs(plan.graders[case.id]) for case in evalset.cases if case.graders}
+    return [plain_specs(evalset.graders), own]
 
 
-def _plain_specs(specs: Sequence[GraderSpec]) -> Json:
+def plain_specs(specs: Sequence[GraderSpec]) -> Json:
+    """Graders as JSON, without where they are written."""
     return [[spec.label, spec.has_value, spec.value, spec.options] for spec in specs]
 
 

@@ -47,8 +47,10 @@ def plan_looks(plan: Plan, count: int, settings: Settings, *, together: bool) ->
     looks = plan.evalset.decision.looks
     if looks < 2 or not climbs(plan, count, settings, together=together):
         return {}
-    if set(plan.roles) != {CANDIDATE} or plan.evalset.dev_cases:
-        # Other roles are there to be compared, case by case; arms are chosen by all of dev.
+    is_compared = not settings.replay and (settings.save or settings.compare)
+    if set(plan.roles) != {CANDIDATE} or plan.evalset.dev_cases or is_compared:
+        # Other roles and runs are there to be compared, case by case (but for what a recording lacks); arms
+        # are chosen by all of dev.
         return {}
     whole = _find_whole_arms(plan)
     order = order_cases(plan.evalset.cases, plan.evalset.decision.seed)

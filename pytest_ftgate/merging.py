@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pytest_ftgate.errors import StorageError
+from pytest_ftgate.model.baseline import NamedBaseline
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.run import RunFacts
 from pytest_ftgate.model.settings import Settings
@@ -18,7 +19,12 @@ from pytest_ftgate.stored_answers import StoredEvalset, is_unsupported
 
 
 def join_shards(
-    plan: Plan, parts: Sequence[StoredEvalset], settings: Settings, registries: Registries
+    plan: Plan,
+    parts: Sequence[StoredEvalset],
+    settings: Settings,
+    registries: Registries,
+    *,
+    against: NamedBaseline | None = None,
 ) -> Rejudged:
     """The run of an evalset that its shards make together; trials that none has are missing.
 
@@ -48,7 +54,7 @@ def join_shards(
         requests_sent=sum(_count_requests(record) for record in records.values()),
     )
     judged = [record for _, result in items for record in result.records]
-    summary, judgement = judge(plan, judged, facts, settings=settings, registries=registries)
+    summary, judgement = judge(plan, judged, facts, settings=settings, registries=registries, against=against)
     joined = Rejudged(plan=plan, summary=summary, judgement=judgement, items=items)
     # Shards that were judged again before they were joined.
     changed = next((part.origin for part in parts if part.origin.is_changed(plan)), None)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_ftgate.baselines import hold_against
 from pytest_ftgate.decision.claims import is_proven_at_bar as is_arm_proven
 from pytest_ftgate.decision.completeness import is_arm_incomplete
 from pytest_ftgate.decision.feasibility import infeasible_gates
@@ -17,6 +18,7 @@ from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.execution.price_map import find_price
 from pytest_ftgate.loading.evalset_file import load_evalset
 from pytest_ftgate.loading.lines import add_lines
+from pytest_ftgate.model.baseline import NamedBaseline
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset, Location
 from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.knowledge import KnowledgeSize
@@ -33,6 +35,7 @@ from pytest_ftgate.planning.arm_trials import Embedder
 from pytest_ftgate.planning.plan import build_plan
 from pytest_ftgate.precheck import check_plan
 from pytest_ftgate.registry import Registries
+from pytest_ftgate.statistics.baseline_arms import summarise_baseline
 from pytest_ftgate.statistics.breakdowns import explain_errors
 from pytest_ftgate.statistics.judges import explain_judges
 from pytest_ftgate.statistics.pattern_statistics import PATTERN_STATISTICS
@@ -41,7 +44,7 @@ from pytest_ftgate.statistics.summarise import summarise
 from pytest_ftgate.statistics.tallies import set_aside, set_further_aside
 from pytest_ftgate.vector_source import VectorSource
 
-Decide = Callable[[Summary], Judgement | None]
+Decide = Callable[[Summary, Summary | None], Judgement | None]
 
 
 def load_plan(
@@ -158,12 +161,14 @@ def judge(
     override: Decide | None = None,
     findings: Sequence[Finding] | None = None,
     notes: Sequence[Finding] = (),
+    against: NamedBaseline | None = None,
 ) -> tuple[Summary, Judgement]:
     """From records to the verdict and the gates.
 
-    `override` may decide in place of the built-in rules; None from it lets them decide. `findings` are those
-    of `check_plan`, where it was asked before the run; `notes` those of what is known beside the records. Of
-    a shard nothing is decided.
+    `override` may decide in place of the built-in rules, by the summary and that of the baseline; None from
+    it lets them decide. `findings` are those of `check_plan`, where it was asked before the run; `notes`
+    those of what is known beside the records. `against`: the baseline that was named. Of a shard nothing is
+    decided.
     """
     ordered = sort_records(plan, records)
     wanted = [record for record in ordered if record.key.repeat <= plan.repeats]
@@ -173,7 +178,11 @@ def judge(
     summary = summarise_run(plan, ordered, facts, (*findings, *notes))
     if plan.shard is not None:
         return summary, leave_to_merge(plan.evalset, plan.shard)
-    judgement = override(summary) if override else None
+    baseline = None
+    if against is not None:
+        summary = replace(summary, baseline=hold_against(plan, ordered, summary, against, registries))
+        baseline = summarise_baseline(against.baseline) if against.baseline else None
+    judgement = override(summary, baseline) if override else None
     if judgement is None:
         judgement = decide(
             plan.evalset,
@@ -182,6 +191,7 @@ def judge(
             evidence=settings.evidence,
             evidence_default=settings.ini_evidence,
             registries=registries,
+            baseline=baseline,
         )
     return summary, judgement
 

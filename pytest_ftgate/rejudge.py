@@ -12,6 +12,7 @@ from pytest_ftgate.decision.feasibility import infeasible_gates
 from pytest_ftgate.engine_setup import FollowUp
 from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.execution.engine import Engine
+from pytest_ftgate.model.baseline import NamedBaseline
 from pytest_ftgate.model.evalset import CANDIDATE, Location
 from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.record import Record
@@ -85,11 +86,17 @@ def plan_with_bar(path: Path, settings: Settings, registries: Registries, bar: f
     return build_plan(evalset, settings, registries, embedder=VectorSource(settings))
 
 
-def rejudge(plan: Plan, stored: StoredEvalset, settings: Settings, registries: Registries) -> Rejudged:
+def rejudge(
+    plan: Plan,
+    stored: StoredEvalset,
+    settings: Settings,
+    registries: Registries,
+    against: NamedBaseline | None = None,
+) -> Rejudged:
     """Judge the stored answers of an evalset by its present graders, bar and decision settings.
 
     Sends nothing: what judges and embedders said is read from the response store, and an answer that is
-    not there stays unanswered, as in a replay.
+    not there stays unanswered, as in a replay. `against`: the baseline that was named.
     """
     answers = StoredAnswers(
         stored, settings, refused=find_refused(plan, stored), follow_up=FollowUp([plan], registries)
@@ -97,7 +104,9 @@ def rejudge(plan: Plan, stored: StoredEvalset, settings: Settings, registries: R
     chosen = _choose_items(plan, stored, answers)
     items, facts = _judge_items(plan, stored, chosen, answers, settings, registries)
     records = list_records(items)
-    summary, judgement = judge(plan, records, facts, settings=settings, registries=registries)
+    summary, judgement = judge(
+        plan, records, facts, settings=settings, registries=registries, against=against
+    )
     unused = [record for record in stored.records if record.key not in {each.key for each in records}]
     origin = replace(stored.origin, left_out=find_left_out(plan, unused, stored.origin.left_out))
     summary = replace(summary, findings=(*summary.findings, *_tell_left_out(origin)))
@@ -117,9 +126,6 @@ def mark_hindsight(judged: Rejudged, origin: Origin) -> Rejudged:
     summary = replace(judged.summary, findings=(warning, *judged.summary.findings))
     verdict = replace(judged.judgement.verdict, p=None)
     return replace(judged, summary=summary, judgement=replace(judged.judgement, verdict=verdict))
-
-
-# -- which items, and what became of them -----------------------------------------------------------
 
 
 @dataclass(slots=True)

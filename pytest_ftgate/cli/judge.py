@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pytest_ftgate.baseline_book import BaselineBook
 from pytest_ftgate.cli.check import PARTS_NOTE, builtin_registries, find_rootdir
 from pytest_ftgate.cli.explain import read_report
 from pytest_ftgate.cli.judged_run import (
@@ -58,6 +59,7 @@ class JudgeOptions:
     replies: tuple[Path, ...] = ()
     allow_outside_files: bool = False
     code_unsafe: bool = False
+    baselines: BaselineBook | None = None
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -79,18 +81,23 @@ def judge_run(options: JudgeOptions) -> JudgedRun:
     registries = builtin_registries()
     check_reports(options.reports, registries)
     home = folder.parent.parent if folder.parent.name == RUNS else options.directory
+    book = options.baselines
+    if book is not None:
+        book.load()
     judged, notes = [], dict.fromkeys(_list_safety_notes(header, options))
     for path, evalset in _match_evalsets(options, stored, registries):
         settings = restore_settings(header, evalset.entry, options, path, home)
         plan = load(path, settings, registries, _choose_bar(header, options))
-        judged.append(add_prompts_note(rejudge(plan, evalset, settings, registries), home / FILE))
+        against = book.find(plan.evalset.name) if book else None
+        rejudged = rejudge(plan, evalset, settings, registries, against)
+        judged.append(add_prompts_note(rejudged, home / FILE))
         notes.update(dict.fromkeys(_list_conftest_notes(path, Path(settings.rootdir))))
     origin = {"source": "judge", "judged_from": folder.name}
     if "shard" in header:
         origin["shard"] = str(header["shard"])
     new_header = make_header(header, judged, origin=origin, started=started, changed=options.changed)
-    run = write_run(options.out or home, new_header, judged, options.reports, registries)
-    return replace(run, notes=tuple(notes))
+    run = write_run(options.out or home, new_header, judged, options.reports, registries, book)
+    return replace(run, notes=(*run.notes, *notes))
 
 
 def add_prompts_note(judged: Rejudged, history: Path) -> Rejudged:

@@ -46,6 +46,7 @@ def add_judge_arguments(judge: argparse.ArgumentParser) -> None:
         "--replies", action="append", default=[], type=Path, metavar="FILE",
         help="recorded responses with what judges said, where the response store lacks it",
     )  # fmt: skip
+    _add_baseline_arguments(judge)
     judge.add_argument("-v", "--verbose", action="store_true", help="more patterns, confusion, tags, fields")
 
 
@@ -54,6 +55,16 @@ def _add_outside_argument(command: argparse.ArgumentParser) -> None:
         "--allow-outside-files", action="store_true",
         help="read files outside of the rootdir that an evalset names, as the ini of that name does",
     )  # fmt: skip
+
+
+def _add_baseline_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--save", metavar="NAME", help="save the new run as a baseline: a name or a folder")
+    command.add_argument(
+        "--compare", metavar="NAME|PATH", help="compare with a baseline, as --ftgate-compare does"
+    )
+    command.add_argument(
+        "--require-baseline", action="store_true", help="exit with 1 where that baseline is not there"
+    )
 
 
 def add_merge_arguments(merge: argparse.ArgumentParser) -> None:
@@ -71,4 +82,5 @@ def add_merge_arguments(merge: argparse.ArgumentParser) -> None:
         "--report", action="append", default=[], metavar="KIND=PATH",
         help="write a report: json, markdown or records",
     )  # fmt: skip
+    _add_baseline_arguments(merge)
     merge.add_argument("-v", "--verbose", action="store_true", help="more patterns, confusion, tags, fields")

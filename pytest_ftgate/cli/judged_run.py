@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pytest_ftgate.baseline_book import BaselineBook, list_required
+from pytest_ftgate.baselines import describe_baseline
 from pytest_ftgate.capability import settle_suites
 from pytest_ftgate.cli.check import PARTS_NOTE
 from pytest_ftgate.errors import FtgateError, SettingsError
@@ -69,8 +71,12 @@ def write_run(
     judged: Sequence[Rejudged],
     reports: Sequence[tuple[str, Path]],
     registries: Registries,
+    book: BaselineBook | None = None,
 ) -> JudgedRun:
-    """Write a new run folder under `directory`, and the reports asked for. Raises FtgateError."""
+    """Write a new run folder under `directory`, and the reports asked for. Raises FtgateError.
+
+    `book` says whether the run is a baseline, too.
+    """
     folder = RunFolder.create(directory)
     redactor = Redactor(os.environ)
     entries, card = settle_suites([(each.plan, each.summary, each.judgement) for each in judged])
@@ -80,6 +86,7 @@ def write_run(
     report = redactor.redact_json(build_report({"run": run, **header, **told}, entries, card))
     records = folder.path / RECORDS
     write_records(records, [record for each in judged for record in each.records], redact=redactor)
+    notes = _keep_baselines(folder.path, judged, registries, book, redactor)
     folder.write_json(REPORT, report)
     folder.mark_latest()
     for kind, path in reports:
@@ -89,7 +96,25 @@ def write_run(
             said = str(error) if isinstance(error, FtgateError) else f"{type(error).__name__}: {error}"
             raise SettingsError(f"--report {kind}={path} was not written: {said}") from None
     failures = [redactor.redact(line) for each in judged for line in _find_failures(each)]
-    return JudgedRun(report=report, folder=folder.path, failures=tuple(failures))
+    failures += list_required((each.summary, each.judgement) for each in judged)
+    return JudgedRun(report=report, folder=folder.path, failures=tuple(failures), notes=notes)
+
+
+def _keep_baselines(
+    folder: Path,
+    judged: Sequence[Rejudged],
+    registries: Registries,
+    book: BaselineBook | None,
+    redactor: Redactor,
+) -> tuple[str, ...]:
+    """Keep what the run is as a baseline; shards are none. Returns what is to be said of it."""
+    book = book or BaselineBook(directory=folder.parent.parent, folder=Path.cwd())
+    made = [
+        describe_baseline(each.plan, each.records, each.summary, registries)
+        for each in judged
+        if each.plan.shard is None
+    ]
+    return tuple(book.keep(folder, made, redactor)) if made else ()
 
 
 def make_header(

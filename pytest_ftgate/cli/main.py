@@ -11,10 +11,12 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_ftgate import __version__
+from pytest_ftgate.cli.bless import add_bless_command, run_bless
 from pytest_ftgate.cli.calibrate_arguments import add_calibrate_arguments
+from pytest_ftgate.cli.compare import add_compare_command, run_compare
 from pytest_ftgate.cli.doctor import add_doctor_command, run_doctor
 from pytest_ftgate.cli.export import add_export_arguments, run_export
 from pytest_ftgate.cli.history import add_history_arguments, run_history
@@ -27,6 +29,9 @@ from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.reports.capability_terminal import render_card
 from pytest_ftgate.reports.explanation import render_explanation
 from pytest_ftgate.reports.finding_text import render_finding
+
+if TYPE_CHECKING:
+    from pytest_ftgate.baseline_book import BaselineBook
 
 CHECK_WIDTH = 100
 """Columns of `check`'s findings."""
@@ -67,20 +72,10 @@ def build_parser() -> argparse.ArgumentParser:
     add_simulate_arguments(simulate)
     export = commands.add_parser("export", help="training data of a run's evalset, evaluation cases held out")
     add_export_arguments(export)
-    for command in (
-        *add_init_command(commands),
-        add_doctor_command(commands),
-        add_index_command(commands),
-        check,
-        explain,
-        judge,
-        calibrate,
-        merge,
-        store,
-        history,
-        simulate,
-        export,
-    ):
+    for add in (add_doctor_command, add_index_command, add_compare_command, add_bless_command):
+        add(commands)
+    others = list(commands.choices.values())
+    for command in (*add_init_command(commands), *others):
         command.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
 
@@ -157,10 +152,19 @@ def _judge(options: argparse.Namespace) -> int:
             replies=tuple(options.replies),
             allow_outside_files=options.allow_outside_files,
             code_unsafe=options.code_unsafe,
+            baselines=_make_book(options),
         )
     )
     show_run(judged, as_json=options.json, verbosity=int(options.verbose))
     return 0 if judged.is_green else 1
+
+
+def _make_book(options: argparse.Namespace) -> BaselineBook:
+    from pytest_ftgate.baseline_book import make_book
+
+    return make_book(
+        options.dir, Path.cwd(), options.compare, options.save, is_required=options.require_baseline
+    )
 
 
 def _merge(options: argparse.Namespace) -> int:
@@ -174,6 +178,7 @@ def _merge(options: argparse.Namespace) -> int:
             out=options.out,
             reports=tuple(parse_report(text) for text in options.report),
             allow_outside_files=options.allow_outside_files,
+            baselines=_make_book(options),
         )
     )
     show_run(merged, as_json=options.json, verbosity=int(options.verbose))
@@ -234,6 +239,8 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "doctor": run_doctor,
     "index": run_index,
     "init": run_init,
+    "compare": run_compare,
+    "bless": run_bless,
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, TypeAlias
 
+from pytest_ftgate.baseline_book import BaselineBook
 from pytest_ftgate.cli.check import builtin_registries
 from pytest_ftgate.cli.judge import (
     JudgeOptions,
@@ -52,6 +53,7 @@ class MergeOptions:
     out: Path | None = None
     reports: tuple[tuple[str, Path], ...] = ()
     allow_outside_files: bool = False
+    baselines: BaselineBook | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +87,20 @@ def _merge(options: MergeOptions, slim: Slim) -> JudgedRun:
     registries = builtin_registries()
     check_reports(options.reports, registries)
     out = options.out or options.directory
+    book = options.baselines
+    if book is not None:
+        book.load()
     judged, planned = [], []
     # Shard 1 gets the first cases of every evalset, so it has them all, in the order of the session.
     for name in dict.fromkeys(name for run in shards for name in run.evalsets):
         plan, settings = _load_plan(name, shards, registries, out, options.allow_outside_files)
         planned.append(plan)
         parts = [run.evalsets[name] for run in shards if name in run.evalsets]
-        judged.append(add_prompts_note(join_shards(plan, parts, settings, registries), out / FILE))
+        against = book.find(name) if book else None
+        joined = join_shards(plan, parts, settings, registries, against=against)
+        judged.append(add_prompts_note(joined, out / FILE))
     _refuse_missing(shards, planned)
-    run = write_run(out, _make_header(shards, judged, started), judged, options.reports, registries)
+    run = write_run(out, _make_header(shards, judged, started), judged, options.reports, registries, book)
     return _enter_history(run, judged, out / FILE)
 
 

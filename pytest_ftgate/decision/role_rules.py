@@ -1,4 +1,4 @@
-"""Gates that hold the candidate against another model on the same cases.
+"""Gates that hold the candidate against another model, or a run against an earlier one, on the same cases.
 
 They never follow a point estimate: of a model against itself one would alarm in 10-40 % of runs.
 """
@@ -9,8 +9,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from pytest_ftgate.decision.baseline_rules import choose_against, describe_left_out, tell_no_baseline
 from pytest_ftgate.decision.evidence import PROVE_PASS
-from pytest_ftgate.decision.wording import format_count
+from pytest_ftgate.decision.wording import format_count, to_ascii
+from pytest_ftgate.model.baseline import BASELINE
 from pytest_ftgate.model.comparison import RolePair
 from pytest_ftgate.model.evalset import GateSpec, Json
 from pytest_ftgate.model.summary import Summary
@@ -19,18 +21,19 @@ from pytest_ftgate.model.verdict import GateResult
 MARGIN = 0.05
 _MARGIN: Json = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
 _ROLE: Json = {"enum": ["base", "teacher"]}
+_OTHER: Json = {"enum": [BASELINE, "base", "teacher"]}
 _NAMES_SHOWN = 10
 
 
 class NoRegressionGate:
-    """`against`: the role compared with. `margin`: the drop in accuracy that would not matter.
+    """`against`: the role or baseline compared with. `margin`: the drop in accuracy that would not matter.
 
     Fails where the candidate is proven worse; passes where a drop of `margin` is excluded, and as "not
     proven" in between, which --ftgate-strict and `prove-pass` fail. Paired non-inferiority (Yang, Sun and
     Hardin 2012, for clustered pairs).
     """
 
-    options: Mapping[str, Json] = {"against": _ROLE, "margin": _MARGIN}
+    options: Mapping[str, Json] = {"against": _OTHER, "margin": _MARGIN}
 
     def evaluate(
         self,
@@ -40,18 +43,23 @@ class NoRegressionGate:
         evidence: str,
         baseline: Summary | None = None,  # noqa: ARG002
     ) -> GateResult:
-        against = str(spec.options.get("against", "base"))
+        against = choose_against(spec, summary)
         margin = float(spec.options.get("margin", MARGIN))
+        absent = tell_no_baseline(spec, summary.baseline, evidence) if against == BASELINE else None
+        if absent is not None:
+            return replace(absent, limit=-margin)
         pair = _find_pair(summary, spec, against)
         if pair is None:
             return _fail(spec, evidence, _nothing_to_compare(against), limit=-margin)
         is_worse, is_safe = pair.upper < 0, pair.lower > -margin
+        said = _say(pair, _name_other(summary, against))
         if is_worse:
-            reason = f"{_say(pair)}: proven worse{_name('broken', pair.broken)}"
+            reason = f"{said}: proven worse{_name('broken', pair.broken)}"
         elif is_safe:
-            reason = f"{_say(pair)}: a drop of {_points(margin)} is excluded"
+            reason = f"{said}: a drop of {_points(margin)} is excluded"
         else:
-            reason = f"{_say(pair)}: neither a drop nor its absence is proven{_say_needed(pair, margin)}"
+            reason = f"{said}: neither a drop nor its absence is proven{_say_needed(pair, margin)}"
+        reason += _say_left_out(spec, summary, against)
         passed = not is_worse and (is_safe or evidence != PROVE_PASS)
         return _result(spec, passed, evidence, reason, pair, limit=-margin, proven=is_worse or is_safe)
 
@@ -81,14 +89,17 @@ class ParityGate:
         word = "may" if passed else "may not"
         proof = f"within {_points(margin)}" if passed else f"not proven within {_points(margin)}"
         more = "" if passed else _say_needed(pair, margin)
-        reason = f"{_say(pair)}, {proof}: the candidate {word} replace the {against}{more}"
+        reason = f"{_say(pair, against)}, {proof}: the candidate {word} replace the {against}{more}"
         return _result(spec, passed, evidence, reason, pair, limit=-margin, proven=passed or pair.upper < 0)
 
 
 class CollapseGate:
-    """`against`: the role compared with. Fails for any case that always passed there and never here."""
+    """`against`: the role compared with, or the baseline.
 
-    options: Mapping[str, Json] = {"against": _ROLE}
+    Fails for any case that always passed there and never here, of five trials or more in both.
+    """
+
+    options: Mapping[str, Json] = {"against": _OTHER}
 
     def evaluate(
         self,
@@ -98,26 +109,42 @@ class CollapseGate:
         evidence: str,
         baseline: Summary | None = None,  # noqa: ARG002
     ) -> GateResult:
-        against = str(spec.options.get("against", "base"))
+        against = choose_against(spec, summary)
+        absent = tell_no_baseline(spec, summary.baseline, evidence) if against == BASELINE else None
+        if absent is not None:
+            return replace(absent, limit=0.0)
         pair = _find_pair(summary, spec, against)
         if pair is None:
             return _fail(spec, evidence, _nothing_to_compare(against), limit=0.0)
         if pair.collapsed is None:
-            reason = "not assessable: it takes 5 repeats of every case by both models"
+            both = "runs" if against == BASELINE else "models"
+            reason = f"not assessable: it takes 5 repeats of a case by both {both}"
+            arm = summary.arm(spec.arm, spec.role)
+            if arm is not None and arm.repeats_dropped:
+                reason += "; identical repeats were left out (--ftgate-exhaustive asks them)"
             return GateResult(
                 name=spec.name, arm=spec.arm, role=spec.role, outcome="skipped", limit=0.0,
                 evidence=evidence, reason=reason,
             )  # fmt: skip
         count = len(pair.collapsed)
-        reason = f"{format_count(count, 'case')} always passed by the {against}, never by the candidate"
+        before, now = f"by the {against}", "by the candidate"
+        if against == BASELINE:
+            before, now = f"in {_name_other(summary, against)}", "now"
+        reason = f"{format_count(count, 'case')} always passed {before}, never {now}"
         if not count:
-            reason = f"no case that the {against} always passes is never passed by the candidate"
+            reason = f"no case that always passed {before} is never passed {now}"
         reason += _name("they are", pair.collapsed)
+        if pair.unassessed:
+            reason += f"; {format_count(pair.unassessed, 'case')} with fewer than 5 trials not assessed"
+        reason += _say_left_out(spec, summary, against)
         result = _result(spec, not count, evidence, reason, pair, limit=0.0, proven=True)
         return replace(result, value=float(count))
 
 
 def _find_pair(summary: Summary, spec: GateSpec, against: str) -> RolePair | None:
+    if against == BASELINE:
+        compared = summary.baseline.find(spec.arm, spec.role) if summary.baseline else None
+        return compared.pair if compared else None
     return next((p for p in summary.role_pairs if (p.arm, p.against) == (spec.arm, against)), None)
 
 
@@ -128,10 +155,22 @@ def _nothing_to_compare(against: str) -> str:
     )
 
 
-def _say(pair: RolePair) -> str:
+def _name_other(summary: Summary, against: str) -> str:
+    if against == BASELINE and summary.baseline is not None:
+        return f"baseline {to_ascii(summary.baseline.name)}"
+    return against
+
+
+def _say_left_out(spec: GateSpec, summary: Summary, against: str) -> str:
+    compared = summary.baseline.find(spec.arm, spec.role) if summary.baseline else None
+    told = describe_left_out(compared) if compared and against == BASELINE else ""
+    return f"; {told}" if told else ""
+
+
+def _say(pair: RolePair, other: str) -> str:
     low, high = 100 * pair.lower, 100 * pair.upper
     return (
-        f"{100 * pair.difference:+.1f} points against {pair.against} ({low:+.1f} .. {high:+.1f}) on "
+        f"{100 * pair.difference:+.1f} points against {other} ({low:+.1f} .. {high:+.1f}) on "
         f"{format_count(pair.cases, 'case')}"
     )
 

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_ftgate.capability import settle_suites
 from pytest_ftgate.errors import FtgateError, StorageError
+from pytest_ftgate.glue.baselines import BaselineKeeper
 from pytest_ftgate.glue.display import GateLine, gate_reports, problem_reports
 from pytest_ftgate.glue.history import HistoryKeeper
 from pytest_ftgate.glue.hooks import call_hook
@@ -35,6 +36,7 @@ class GatePlugin:
         self.state, self.xdist = state, xdist
         self.output = RunOutput(state)
         self.history = HistoryKeeper(state)
+        self.baselines = BaselineKeeper(state)
         self.on_booked: Callable[[Payload], None] = lambda _payload: None
         self.spill = TextSpill(lambda: self.output.folder.path)
         self.ledger = Ledger(self.slim)
@@ -77,6 +79,7 @@ class GatePlugin:
         session.testscollected += sum(len(self.state.plans[p].evalset.gates) for p in self.state.selected)
         if self.state.selected and will_run(session):
             check_run(self.state, self.output)
+            self.baselines.load()
             show_findings(self.state, self.state.selected)
         try:
             result = yield
@@ -104,6 +107,7 @@ class GatePlugin:
             for plan, _, judgement in self.entries:
                 show_gates(session, plan, judgement.gates)
             records = {p.evalset.name: self.records(p) for p, _, _ in self.entries}
+            self.baselines.keep(self.output.folder.path, self.entries, records)
             header = self.output.write(self.entries, records, card)
             self.history.enter(header, self.entries, records)
         for name in sorted(self.ledger.evalsets() - {plan.evalset.name for plan, _, _ in self.entries}):
@@ -117,6 +121,7 @@ class GatePlugin:
         if not self.state.config.option.collectonly:
             selected = self.selected()
             check_run(self.state, self.output)
+            self.baselines.load()
             show_findings(self.state, selected)
 
     @pytest.hookimpl(trylast=True)
@@ -158,16 +163,17 @@ class GatePlugin:
             override=self.override,
             findings=self.state.findings.get(plan.evalset.path),
             notes=self.history.note_prompts(plan, records),
+            against=self.baselines.find(plan),
         )
         judgement = fail_closed(judgement)
         self.tell("pytest_ftgate_verdict_reached", verdict=judgement.verdict, summary=summary)
         return plan, summary, judgement
 
-    def override(self, summary: Summary) -> Judgement | None:
+    def override(self, summary: Summary, baseline: Summary | None) -> Judgement | None:
         """A plugin's own decision, if one makes any."""
         try:
             chosen: Judgement | None = call_hook(
-                self.state.config, "pytest_ftgate_decide", summary=summary, baseline=None
+                self.state.config, "pytest_ftgate_decide", summary=summary, baseline=baseline
             )
         except FtgateError as error:
             self.state.add_problem(str(error))

@@ -72,6 +72,14 @@ def _report(text: str) -> tuple[str, str]:
     return kind, path
 
 
+def _baseline_name(text: str) -> str:
+    from pytest_ftgate.storage.baseline_places import WANTED_NAME, is_name, is_path
+
+    if not is_name(text) and not is_path(text):
+        raise ValueError(WANTED_NAME)
+    return text
+
+
 ROLES = ("candidate", "base", "teacher", "judge", "embedder")
 
 
@@ -135,6 +143,12 @@ OPTIONS = (
            help="ask every case and repeat of every arm, also where fewer would settle the question"),
     Option(name="shard", metavar="I/N", parse=_shard,
            help="run part I of N of every evalset's cases; pytest-ftgate merge joins the parts and decides"),
+    Option(name="save", metavar="NAME", parse=_baseline_name,
+           help="save the run as a baseline: a name, or the path of a folder"),
+    Option(name="compare", metavar="NAME|PATH",
+           help="compare with a baseline: its name or path, a run's id or folder, or latest"),
+    Option(name="require-baseline", shape="switch",
+           help="fail where the baseline of --ftgate-compare is not there"),
     Option(name="dir", metavar="DIR", help="folder of runs and responses (default .ftgate)"),
     Option(name="api-hosts", shape="many", flag=False,
            help="further hosts that an evalset's api_base may send a vendor's key to"),
@@ -210,6 +224,8 @@ def read_settings(config: pytest.Config) -> Settings:
     )
     if "history" in given:
         fields["history"] = _history(config, given["history"])
+    if fields.get("require_baseline") and not fields.get("compare"):
+        raise pytest.UsageError("--ftgate-require-baseline names no baseline: add --ftgate-compare NAME")
     if fields["replay"] and fields["record"]:
         raise pytest.UsageError("--ftgate-record with --ftgate-replay: recorded answers need no recording")
     return Settings(**fields)

@@ -131,6 +131,8 @@ class RunOutput:
                 "ini_evidence": settings.ini_evidence,
                 "strict": settings.strict,
                 "exhaustive": settings.exhaustive,
+                "compare": settings.compare,
+                "require_baseline": settings.require_baseline,
                 "refresh": settings.refresh,
                 "replay": [Path(path).name for path in settings.replay],
                 "allow_outside_files": settings.allow_outside_files,

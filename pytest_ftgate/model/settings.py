@@ -42,7 +42,8 @@ class Settings:
     `rpm` and `tpm`: requests and tokens per minute and vendor account; these, `concurrency`, `max_cost_usd`
     and `max_total_tokens` are the share of this process where `workers` divide them.
     `history` is a file or "off"; None = history.sqlite in `directory`. `reports` are (kind, path) pairs.
-    `shard` None = all cases. `timeout_s` is per attempt, in seconds.
+    `shard` None = all cases. `timeout_s` is per attempt, in seconds. `save` is a baseline's
+    name or a folder, absolute, `compare` a name or a path as given.
     """
 
     rootdir: str
@@ -71,6 +72,9 @@ class Settings:
     exhaustive: bool = False
     plan: bool = False
     shard: Shard | None = None
+    save: str | None = None
+    compare: str | None = None
+    require_baseline: bool = False
     api_hosts: tuple[str, ...] = ()
     allow_outside_files: bool = False
     code_unsafe: bool = False

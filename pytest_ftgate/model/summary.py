@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pytest_ftgate.model.comparison import RolePair
+from pytest_ftgate.model.comparison import AgainstBaseline, RolePair
 from pytest_ftgate.model.finding import Finding as Finding
 from pytest_ftgate.model.knowledge import KnowledgeSize
 from pytest_ftgate.model.pattern import ArmPattern as ArmPattern
@@ -152,7 +152,8 @@ class Summary:
     some recorded answers carry no request hash. `judges`: grader → agreement of its votes. `cost_usd` is
     what this run paid, `serving_cost_usd` what of it went to judges and embedders (None: not asked, or no
     price known). `judged_cases` = cases with expected outputs, or whose graders need none, under `as_is`.
-    `further_trials`: judged repeats beyond those planned, for recurrence alone.
+    `further_trials`: judged repeats beyond those planned, for recurrence alone. `baseline`: the run
+    against an earlier one (None: none was named).
     """
 
     evalset: str
@@ -164,6 +165,7 @@ class Summary:
     patterns: PatternSet = field(default_factory=PatternSet)
     paired: tuple[Paired, ...] = ()
     role_pairs: tuple[RolePair, ...] = ()
+    baseline: AgainstBaseline | None = None
     findings: tuple[Finding, ...] = ()
     selected: int = 0
     total: int = 0

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_ftgate.reports.arm_notes import describe_arms
+from pytest_ftgate.reports.baseline_markdown import list_baseline_blocks
 from pytest_ftgate.reports.capability_markdown import list_card_blocks
 from pytest_ftgate.reports.confusion import build_matrix, list_confusions
 from pytest_ftgate.reports.judge_text import describe_judges, describe_spending
@@ -84,6 +85,7 @@ def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     if notes := [*describe_arms(entry), *describe_roles(entry, with_tags=True), *describe_searches(entry)]:
         yield "\n".join(f"- {escape_text(line)}" for line in notes)
     yield _gates_table(entry["gates"])
+    yield from list_baseline_blocks(entry)
     yield from _pattern_blocks(entry["patterns"])
     if search := [text for text in (*describe_search(entry), describe_further(entry)) if text]:
         yield "\n".join(f"- {escape_text(text)}" for text in search)

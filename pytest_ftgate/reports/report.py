@@ -86,6 +86,7 @@ def describe_evalset(plan: Plan, summary: Summary, judgement: Judgement) -> dict
         "further_trials": summary.further_trials,
         "comparisons": [_describe_comparison(pair) for pair in summary.paired],
         "roles": [asdict(pair) for pair in summary.role_pairs],
+        "baseline": asdict(summary.baseline) if summary.baseline else None,
         "prompts": describe_prompts(plan),
         "findings": [_describe_finding(finding) for finding in summary.findings],
         "confusion": {expected: dict(got) for expected, got in summary.confusion.items()},

@@ -22,7 +22,7 @@ def _describe_pair(pair: Mapping[str, Any], with_tags: bool) -> Iterator[str]:
         if pair[key] is not None
     ]
     found = [
-        f"{_say_difference(pair)} on {format_count(pair['cases'], 'case')}",
+        f"{say_difference(pair)} on {format_count(pair['cases'], 'case')}",
         f"they agree on {100 * pair['agreement']:.0f} %",
         *ratios,
     ]
@@ -32,10 +32,11 @@ def _describe_pair(pair: Mapping[str, Any], with_tags: bool) -> Iterator[str]:
         yield f"always passed by {pair['against']}, never by the candidate{_list(pair['collapsed'])}"
     if with_tags:
         for tag, found in sorted(pair["tags"].items(), key=lambda entry: entry[1]["difference"]):
-            yield f"tag {tag}: {_say_difference(found)} on {format_count(found['cases'], 'case')}"
+            yield f"tag {tag}: {say_difference(found)} on {format_count(found['cases'], 'case')}"
 
 
-def _say_difference(found: Mapping[str, Any]) -> str:
+def say_difference(found: Mapping[str, Any]) -> str:
+    """The difference of two accuracies in points, with its one-sided bounds."""
     return (
         f"{100 * found['difference']:+.1f} points "
         f"({100 * found['lower']:+.1f} .. {100 * found['upper']:+.1f}, one-sided 95 % each)"

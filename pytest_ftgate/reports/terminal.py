@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_ftgate.reports.arm_notes import describe_arms
+from pytest_ftgate.reports.baseline_text import render_baseline
 from pytest_ftgate.reports.finding_text import render_findings
 from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, show_text
 from pytest_ftgate.reports.judge_text import describe_judges, describe_spending
@@ -64,6 +65,7 @@ def _blocks(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) 
     yield [*render_arms(entry["arms"], room), *notes, *_describe_absent_arms(entry["arms"], room)]
     yield [line for text in describe_searches(entry) for line in wrap_text(text, room, "    ")]
     yield [line for text in describe_roles(entry, with_tags=verbosity >= 1) for line in wrap_text(text, room)]
+    yield render_baseline(entry, room, verbosity=verbosity, unicode=unicode)
     yield render_patterns(entry["patterns"], room, verbosity, unicode)
     if further := describe_further(entry):
         yield wrap_text(further, room)

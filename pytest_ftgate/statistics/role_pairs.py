@@ -20,22 +20,27 @@ MIN_TAG_CASES = 5
 def compare_roles(evalset: Evalset, arms: Sequence[ArmSummary], alpha: float) -> Iterable[RolePair]:
     """The candidate against every other role, under each arm that both answered."""
     judged = {(arm.arm, arm.role): arm for arm in arms if arm.tallies}
-    tagged = _group_by_tag(evalset)
+    tagged = group_by_tag((case.id, case.tags) for case in evalset.cases)
     for (name, role), other in judged.items():
         own = judged.get((name, CANDIDATE))
         if role == CANDIDATE or own is None:
             continue
         stopped = next((arm.looks for arm in (own, other) if arm.looks and arm.looks.is_stopped), None)
-        pair = _compare(own, other, tagged, adjust_level(alpha, stopped))
+        pair = compare_pair(own, other, against=role, tagged=tagged, alpha=adjust_level(alpha, stopped))
         if pair is not None:
             yield pair
 
 
-def _compare(
-    own: ArmSummary, other: ArmSummary, tagged: Mapping[str, frozenset[str]], alpha: float
+def compare_pair(
+    own: ArmSummary,
+    other: ArmSummary,
+    *,
+    against: str,
+    tagged: Mapping[str, frozenset[str]],
+    alpha: float,
 ) -> RolePair | None:
-    names = (CANDIDATE, other.role)
-    whole = compare_tallies(own.tallies, other.tallies, names=names, alpha=alpha)
+    """Two sets of answers to the same cases; None where no case is judged in both. `tagged`: tag → cases."""
+    whole = compare_tallies(own.tallies, other.tallies, names=(own.arm, other.arm), alpha=alpha)
     if whole is None:
         return None
     theirs = {tally.case: tally for tally in other.tallies if tally.graded}
@@ -43,7 +48,7 @@ def _compare(
     alike = len(both) - len(whole.fixed) - len(whole.broken)
     return RolePair(
         arm=own.arm,
-        against=other.role,
+        against=against,
         cases=whole.cases,
         difference=whole.difference,
         lower=whole.lower,
@@ -51,6 +56,7 @@ def _compare(
         fixed=whole.fixed,
         broken=whole.broken,
         collapsed=find_collapsed(both),
+        unassessed=sum(not _has_enough(*each) for each in both),
         agreement=alike / len(both),
         cost_ratio=_divide(own.cost_usd_per_1k_cases, other.cost_usd_per_1k_cases),
         latency_ratio=_divide(own.latency_p50_s, other.latency_p50_s),
@@ -59,12 +65,17 @@ def _compare(
 
 
 def find_collapsed(pairs: Sequence[tuple[CaseTally, CaseTally]]) -> tuple[str, ...] | None:
-    """Cases with no pass now and nothing but passes before; None where some case has too few trials."""
-    if not pairs or any(min(now.graded, before.graded) < COLLAPSE_TRIALS for now, before in pairs):
+    """Cases with no pass now and nothing but passes before; None where every case has too few trials."""
+    able = [(now, before) for now, before in pairs if _has_enough(now, before)]
+    if not able:
         return None
     return tuple(
-        sorted(now.case for now, before in pairs if now.passed == 0 and before.passed == before.graded)
+        sorted(now.case for now, before in able if now.passed == 0 and before.passed == before.graded)
     )
+
+
+def _has_enough(now: CaseTally, before: CaseTally) -> bool:
+    return min(now.graded, before.graded) >= COLLAPSE_TRIALS
 
 
 def _compare_tags(
@@ -85,11 +96,12 @@ def _compare_tags(
             )
 
 
-def _group_by_tag(evalset: Evalset) -> dict[str, frozenset[str]]:
+def group_by_tag(tags: Iterable[tuple[str, Iterable[str]]]) -> dict[str, frozenset[str]]:
+    """(case, its tags) → tag to cases."""
     tagged: dict[str, set[str]] = {}
-    for case in evalset.cases:
-        for tag in case.tags:
-            tagged.setdefault(tag, set()).add(case.id)
+    for case, own in tags:
+        for tag in own:
+            tagged.setdefault(tag, set()).add(case)
     return {tag: frozenset(cases) for tag, cases in tagged.items()}
 
 

@@ -71,9 +71,14 @@ def test_collapse_names_the_cases_and_is_skipped_where_it_cannot_be_assessed() -
     assert "5 repeats" in skipped.reason
 
 
-@pytest.mark.parametrize("name", ["no_regression", "parity", "collapse"])
-def test_without_the_other_model_the_gate_fails_and_says_how_to_give_it(name: str) -> None:
-    result = judge(name, {}, None)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("no_regression", {"against": "base"}), ("parity", {}), ("collapse", {"against": "base"})],
+)
+def test_without_the_other_model_the_gate_fails_and_says_how_to_give_it(
+    name: str, options: dict[str, object]
+) -> None:
+    result = judge(name, options, None)
     assert result.outcome == "failed"
     assert "--ftgate-use-model" in result.reason
 
