@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pytest_ftgate.decision.knowledge import CONTEXT, RETRIEVAL, fits_prompt
 from pytest_ftgate.model.evalset import Case
 from pytest_ftgate.model.response import Failure
 from pytest_ftgate.model.run import RunFacts
-from pytest_ftgate.model.trial import Plan
+from pytest_ftgate.model.trial import Plan, PlannedArm
 from pytest_ftgate.rungs import Rung
 
 UNSUPPORTED = Failure(
@@ -40,7 +41,20 @@ class EvalsetRun:
 
     def is_question_2(self, arm: str) -> bool:
         """Whether an arm asks question 2."""
-        return any(planned.name == arm and planned.question == 2 for planned in self.plan.arms)
+        return self._planned(arm).question == 2
+
+    def is_oracle_of(self, proven: str, arm: str) -> bool:
+        """Whether `proven` hands each case its gold context, and `arm` searches for it.
+
+        That the bar can be reached with the right text leaves open what a search reaches, unless all of
+        the knowledge goes into the prompt.
+        """
+        kinds = (self._planned(proven).kind, self._planned(arm).kind)
+        fits = fits_prompt(self.plan.evalset.decision.knowledge, self.plan.knowledge_tokens)
+        return kinds == (CONTEXT, RETRIEVAL) and not fits
+
+    def _planned(self, arm: str) -> PlannedArm:
+        return next(planned for planned in self.plan.arms if planned.name == arm)
 
     def describe_facts(self) -> RunFacts:
         """What happened to the plan, once all its items are finished."""

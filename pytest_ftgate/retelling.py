@@ -8,8 +8,8 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from pytest_ftgate.decision.flips import FALLBACK, choose_step, describe_closest, find_flips
-from pytest_ftgate.decision.knowledge import CONTEXT
-from pytest_ftgate.decision.situation import SMALL_KNOWLEDGE_TOKENS, Situation
+from pytest_ftgate.decision.knowledge import CONTEXT, SMALL_KNOWLEDGE_TOKENS
+from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.steps import build_steps
 from pytest_ftgate.model.evalset import CANDIDATE, Case, DecisionSpec, Evalset, Knowledge
 from pytest_ftgate.model.finding import Finding

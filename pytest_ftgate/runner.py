@@ -198,7 +198,7 @@ class Runner:
         for rung in run.rungs.values():
             if rung.arm == arm:
                 return None
-            if rung.role == CANDIDATE and rung.is_proven:
+            if rung.role == CANDIDATE and rung.is_proven and not run.is_oracle_of(rung.arm, arm):
                 return f"not needed: {rung.why_proven}"
         return None
 

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from pytest_ftgate.model.evalset import AS_IS, Evalset, Json
+from pytest_ftgate.model.evalset import AS_IS, Evalset, Json, Knowledge
 from pytest_ftgate.model.retrieval import Retrieval
 
-CONTEXT = "context"
+CONTEXT, RETRIEVAL = "context", "retrieval"
 MIN_CONTEXT_SHARE = 0.9
 """Share of the judged cases that must have context before an arm that gives it answers question 2."""
 
 MIN_CACHED_TOKENS = 1_024
 """Shorter prompts are not cached (OpenAI's guide to prompt caching; Anthropic's: 1,024 to 4,096 by model)."""
 
+SMALL_KNOWLEDGE_TOKENS = 10_000
+STATIC_CHANGES = frozenset(("never", "no", "none", "static", "rarely", "false", "off"))
+
 _NOTHING: tuple[Json, ...] = (None, "", [], {})
+
+
+def is_static(knowledge: Knowledge) -> bool:
+    """Whether nothing was said of the knowledge that makes it change."""
+    return knowledge.changes is None or knowledge.changes.strip().lower() in STATIC_CHANGES
+
+
+def fits_prompt(knowledge: Knowledge, tokens: int | None) -> bool:
+    """Whether the knowledge fits a cached prompt: < 10k tokens, no citations, not said to change."""
+    is_small = tokens is not None and tokens < SMALL_KNOWLEDGE_TOKENS
+    return is_small and is_static(knowledge) and not knowledge.citations
 
 
 def count_contexts(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pytest_ftgate.decision.bar_conditions import ask_better
 from pytest_ftgate.decision.claims import rank_cost
 from pytest_ftgate.decision.draws import describe_other_draws, name_shots
-from pytest_ftgate.decision.knowledge import MIN_CACHED_TOKENS
+from pytest_ftgate.decision.knowledge import MIN_CACHED_TOKENS, RETRIEVAL
 from pytest_ftgate.decision.missed_limits import read_call_failures
 from pytest_ftgate.decision.readiness import EXPLAIN
 from pytest_ftgate.decision.search_advice import describe_shortfall
@@ -119,7 +119,7 @@ def tell_missing_knowledge(situation: Situation) -> Verdict:
         for arm in situation.proven_arms
         if arm.question == 2 and all(leaf.holds for leaf in ask_better(situation, arm))
     ]
-    arm, test = _take(proven if is_small else sorted(proven, key=lambda arm: arm.kind != "retrieval"))
+    arm, test = _take(proven if is_small else sorted(proven, key=lambda arm: arm.kind != RETRIEVAL))
     how = (
         f"it is small and static ({_describe_size(situation)}), so put it in the prompt and cache it"
         f"{_describe_price(situation)}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pytest_ftgate.decision.claims import is_proven_at_bar, is_proven_below, value_of
 from pytest_ftgate.decision.evidence import TOLERANCE
+from pytest_ftgate.decision.knowledge import RETRIEVAL
 from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import describe_accuracy, format_count, format_percent, to_ascii
 from pytest_ftgate.model.retrieval import RetrievalSummary
@@ -14,7 +15,6 @@ from pytest_ftgate.model.summary import ArmSummary
 GOOD_RECALL = 0.9
 """recall@k from which on the search is not what holds an arm back: what may stay unshown of question 2."""
 
-_SEARCHING = "retrieval"
 _SILENT = ("not_asked", "incomplete", "not_ready", "bar_met", "fix_call", "improve_prompt")
 _UNJUDGED = ("not_asked", "incomplete", "bar_met", "improve_prompt")
 
@@ -51,7 +51,7 @@ def describe_shortfall(situation: Situation, arm: ArmSummary) -> str:
 
     '' where `arm` is itself a search, or none was run.
     """
-    best = None if arm.kind == _SEARCHING else _find_best_search(situation)
+    best = None if arm.kind == RETRIEVAL else _find_best_search(situation)
     if best is None:
         return ""
     found = next((each for each in situation.summary.retrievals if each.search.arm == best.arm), None)
@@ -67,7 +67,7 @@ def describe_shortfall(situation: Situation, arm: ArmSummary) -> str:
 
 
 def _find_best_search(situation: Situation) -> ArmSummary | None:
-    searched = [arm for arm in situation.arms if arm.kind == _SEARCHING and arm.accuracy_test is not None]
+    searched = [arm for arm in situation.arms if arm.kind == RETRIEVAL and arm.accuracy_test is not None]
     return max(searched, key=value_of, default=None)
 
 

@@ -12,9 +12,12 @@ from pytest_ftgate.decision.enforcement import STRUCTURED, covers_schema, has_pr
 from pytest_ftgate.decision.knowledge import (
     CONTEXT,
     MIN_CONTEXT_SHARE,
+    RETRIEVAL,
     count_contexts,
     count_reached,
+    fits_prompt,
     has_context_prompt,
+    is_static,
 )
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset, GraderSpec, base_arm
 from pytest_ftgate.model.finding import CONTEXT_WITHOUT_ANSWER, COPIED_CASES
@@ -22,9 +25,6 @@ from pytest_ftgate.model.grade import FORMAT_GRADERS, kind_of
 from pytest_ftgate.model.summary import ArmSummary, Pattern, Summary
 from pytest_ftgate.model.verdict import Decision, Verdict
 from pytest_ftgate.registry import Registries
-
-SMALL_KNOWLEDGE_TOKENS = 10_000
-STATIC_CHANGES = frozenset(("never", "no", "none", "static", "rarely", "false", "off"))
 
 
 # Not slotted: cached_property needs a __dict__.
@@ -78,15 +78,12 @@ class Situation:
     @cached_property
     def is_static_and_small(self) -> bool:
         """Whether the knowledge fits a cached prompt: < 10k tokens, no citations, not said to change."""
-        tokens = self.summary.knowledge_tokens
-        is_small = tokens is not None and tokens < SMALL_KNOWLEDGE_TOKENS
-        return is_small and self.is_static and not self.evalset.decision.knowledge.citations
+        return fits_prompt(self.evalset.decision.knowledge, self.summary.knowledge_tokens)
 
     @cached_property
     def is_static(self) -> bool:
         """Whether nothing was said of the knowledge that makes it change."""
-        changes = self.evalset.decision.knowledge.changes
-        return changes is None or changes.strip().lower() in STATIC_CHANGES
+        return is_static(self.evalset.decision.knowledge)
 
     @cached_property
     def is_question_2_waived(self) -> bool:
@@ -104,7 +101,7 @@ class Situation:
 
     @cached_property
     def _searching_arms(self) -> tuple[ArmSummary, ...]:
-        return tuple(arm for arm in self.arms if arm.kind == "retrieval" and _counts_as_run(arm))
+        return tuple(arm for arm in self.arms if arm.kind == RETRIEVAL and _counts_as_run(arm))
 
     @cached_property
     def _shown_counts(self) -> tuple[int, int]:

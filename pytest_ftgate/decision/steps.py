@@ -12,6 +12,7 @@ from pytest_ftgate.decision.bar_conditions import (
 )
 from pytest_ftgate.decision.completeness import describe_gaps, describe_selection
 from pytest_ftgate.decision.conditions import compare, join
+from pytest_ftgate.decision.knowledge import SMALL_KNOWLEDGE_TOKENS
 from pytest_ftgate.decision.pattern_conditions import (
     ask_control,
     ask_no_pattern,
@@ -19,7 +20,7 @@ from pytest_ftgate.decision.pattern_conditions import (
     ask_ran,
     ask_share,
 )
-from pytest_ftgate.decision.situation import SMALL_KNOWLEDGE_TOKENS, Situation
+from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import to_ascii
 from pytest_ftgate.model.verdict import Condition, Step
 
