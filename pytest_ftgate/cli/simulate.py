@@ -70,6 +70,7 @@ def _make_experiment(options: argparse.Namespace, known: dict[str, World]) -> Ex
         sizes=sizes,
         bar=bar,
         evalsets=options.evalsets,
+        limit_evalsets=options.limit_evalsets,
         seed=options.seed,
         arms=arms,
         plan=plan,
@@ -138,15 +139,16 @@ def _name_command(options: argparse.Namespace) -> str:
     words = ["pytest-ftgate", "simulate"]
     if options.evalset is not None:
         words.append(options.evalset.as_posix())
-    for name in ("worlds", "cases", "repeats", "bar", "arms", "further", "evalsets", "seed"):
+    for name in _TOLD:
         value = getattr(options, name)
         if value is None or value == _DEFAULTS.get(name):
             continue
         text = ",".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}"
-        words += [f"--{name}", text]
+        words += [f"--{name.replace('_', '-')}", text]
     if options.markdown is not None:
         words += ["--markdown", options.markdown.as_posix()]
     return shlex.join(words)
 
 
+_TOLD = ("worlds", "cases", "repeats", "bar", "arms", "further", "evalsets", "limit_evalsets", "seed")
 _DEFAULTS = {"worlds": MAIN, "seed": 0}

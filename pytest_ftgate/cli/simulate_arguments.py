@@ -36,6 +36,8 @@ def add_simulate_arguments(simulate: argparse.ArgumentParser) -> None:
     add("--list-worlds", action="store_true", help="list the worlds with their truth, and simulate nothing")
     add("--evalsets", type=_number(1, MOST_EVALSETS), default=DEFAULT_EVALSETS, metavar="R",
         help="evalsets drawn of each world, each run twice (default 100)")  # fmt: skip
+    add("--limit-evalsets", type=_number(1, MOST_EVALSETS), metavar="R",
+        help="evalsets of each world where a false verdict is likeliest (as of the others)")  # fmt: skip
     add("--further", type=_number(0, MOST_REPEATS), metavar="F",
         help="further repeats where only recurrence lacks (the evalset's, else 4; 0 = none)")  # fmt: skip
     add("--seed", type=_number(0, 2**63), default=0, metavar="S", help="seed of all draws (default 0)")

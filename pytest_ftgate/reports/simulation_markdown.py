@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_ftgate.reports.numbers import format_count, format_percent
+from pytest_ftgate.reports.numbers import format_percent
 from pytest_ftgate.reports.simulation_text import (
     COLUMNS,
+    describe_evalsets,
     describe_size,
     describe_whole,
     format_cell,
@@ -90,14 +91,15 @@ def _list_blocks(body: Body, command: str, date: str) -> Iterator[str]:
 
 def _describe_scale(body: Body) -> str:
     arms = ", ".join(f"`{arm['arm']}`" for arm in body["arms"] if arm["status"] == "run")
-    half = 196 * (0.05 * 0.95 / body["evalsets"]) ** 0.5
     decision = body["decision"]
+    limit = body["limit_evalsets"] or body["evalsets"]
+    half = 196 * (0.05 * 0.95 / limit) ** 0.5
     return (
-        f"{format_count(body['evalsets'], 'evalset')} of each world and size, each run twice: "
-        f"{body['runs']:,} runs a cell, seed {body['seed']}. The evalset is the unit of all intervals. "
-        f"Monte-Carlo error (95 %): at most {98 / body['evalsets'] ** 0.5:.1f} points, at a rate of 5 % at "
-        f"most {half:.1f}. Arms: {arms}; bar {format_percent(body['bar'])} unless the world says otherwise; "
-        f"alpha {decision['alpha']:g}, alpha_fine_tune {decision['alpha_fine_tune']:g}, "
+        f"{describe_evalsets(body)}, at each size, each run twice; seed {body['seed']}. The evalset is the "
+        f"unit of all intervals. Monte-Carlo error (95 %): at most {98 / body['evalsets'] ** 0.5:.1f} "
+        f"points; of a rate of 5 % at the limit at most {half:.1f}. Arms: {arms}; bar "
+        f"{format_percent(body['bar'])} unless the world says otherwise; alpha {decision['alpha']:g}, "
+        f"alpha_fine_tune {decision['alpha_fine_tune']:g}, "
         f"floor {decision['floor']:g}, share {decision['share']:g}."
     )
 

@@ -34,8 +34,8 @@ def render_text(body: Body) -> list[str]:
         f"simulated: {body['evalset'] or 'a made-up evalset'}, bar {format_percent(body['bar'])}",
         *wrap_text(f"arms: {arms}", WIDTH, "  "),
         *wrap_text(
-            f"{format_count(body['evalsets'], 'evalset')} drawn of each world, each run twice; seed "
-            f"{body['seed']}. Figures are per cent of {body['runs']:,} runs; a right verdict has a star; the "
+            f"{describe_evalsets(body)}, each run twice; seed "
+            f"{body['seed']}. Figures are per cent of the runs; a right verdict has a star; the "
             "last column is how often the second run of the same cases comes to another verdict (A/A).",
             WIDTH,
         ),
@@ -50,6 +50,13 @@ def render_text(body: Body) -> list[str]:
         lines += ["", *(line for text in describe_size(body, size) for line in wrap_text(text, WIDTH, "  "))]
     lines += ["", *(line for text in describe_whole(body) for line in wrap_text(text, WIDTH, "  "))]
     return lines
+
+
+def describe_evalsets(body: Body) -> str:
+    """'100 evalsets of each world, 300 of those at their limit'."""
+    text = f"{format_count(body['evalsets'], 'evalset')} of each world"
+    more = body["limit_evalsets"]
+    return text if more is None else f"{text}, {more:,} of those at their limit"
 
 
 def list_cells(body: Body, size: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:

@@ -17,7 +17,7 @@ from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.simulation.cells import Cell, simulate_twice
 from pytest_ftgate.simulation.regressions import RegressionCell, simulate_regressions
 from pytest_ftgate.simulation.setting import REPAIR, Setting, adopt_plan, build_plan, resize_plan
-from pytest_ftgate.simulation.world import World, move_world
+from pytest_ftgate.simulation.world import Kind, World, move_world
 
 Size: TypeAlias = tuple[int, int]
 """(cases, repeats)"""
@@ -28,7 +28,8 @@ Tell: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """What to simulate: `evalsets` are drawn of each world and size.
+    """What to simulate. `evalsets` are drawn of each world and size, `limit_evalsets` of those at their
+    limit.
 
     `plan` None = a made-up evalset with `arms`; else its cases in turn, and its arms. `further_repeats`,
     where not those of the plan.
@@ -42,6 +43,11 @@ class Experiment:
     arms: Sequence[str]
     plan: Plan | None = None
     further_repeats: int | None = None
+    limit_evalsets: int | None = None
+
+    def count_evalsets(self, kind: Kind) -> int:
+        """Evalsets drawn of a world of that kind."""
+        return self.limit_evalsets if kind == "at_limit" and self.limit_evalsets else self.evalsets
 
     def plan_size(self, size: Size, bar: float, arms: Sequence[str]) -> Plan:
         """The plan of one size."""
@@ -57,7 +63,7 @@ class Experiment:
         plan = self.plan
         told = {
             "version": __version__,
-            "evalsets": self.evalsets,
+            "evalsets": [self.evalsets, self.limit_evalsets],
             "seed": self.seed,
             "further_repeats": self.further_repeats,
             "arms": list(self.arms) if plan is None else [asdict(arm) for arm in plan.arms],
@@ -112,8 +118,9 @@ def run_experiment(
     found = (kept.find((world, size)) for size in experiment.sizes for world in worlds)
     cells = [cell for cell in found if cell is not None]
     plans = {size: experiment.plan_size(size, experiment.bar, experiment.arms) for size in experiment.sizes}
+    many = experiment.limit_evalsets or experiment.evalsets
     regressions = (
-        simulate_regressions(adopt_plan(plan), experiment.bar, experiment.evalsets, seed=experiment.seed)
+        simulate_regressions(adopt_plan(plan), experiment.bar, many, seed=experiment.seed)
         for plan in plans.values()
     )
     return Results(
@@ -167,7 +174,7 @@ def _run_all(experiment: Experiment, todo: Sequence[_Job], jobs: int) -> Iterato
 def _run(experiment: Experiment, job: _Job) -> Cell:
     world, size = job
     setting = _build_setting(experiment, world, size)
-    return simulate_twice(world, setting, experiment.evalsets, seed=experiment.seed)
+    return simulate_twice(world, setting, experiment.count_evalsets(world.kind), seed=experiment.seed)
 
 
 _remembered: list[Experiment] = []
@@ -223,7 +230,7 @@ class _Kept:
             ) from None
         if told != self._fingerprint:
             raise SettingsError(
-                f"{self._path}: holds results of other settings (evalset, arms, seed, --evalsets or "
+                f"{self._path}: holds results of other settings (evalset, arms, seed, evalsets or "
                 "version); name another file, or remove it"
             )
         return cells

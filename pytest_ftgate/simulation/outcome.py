@@ -32,6 +32,7 @@ def describe_experiment(experiment: Experiment, results: Results) -> dict[str, A
         "evalset": None if plan is None else plan.evalset.path,
         "seed": experiment.seed,
         "evalsets": experiment.evalsets,
+        "limit_evalsets": experiment.limit_evalsets,
         "runs": RUNS * experiment.evalsets,
         "bar": experiment.bar,
         "decision": {

@@ -155,6 +155,33 @@ def test_the_gate_no_regression_is_simulated_too(capsys: pytest.CaptureFixture[s
     assert others[-1]["excluded"]["value"] == 0.0
 
 
+def test_worlds_at_their_limit_may_be_drawn_more_often(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "table.md"
+    arguments = (
+        "--worlds",
+        "met,at-bar-any",
+        "--cases",
+        "50",
+        "--repeats",
+        "2",
+        "--evalsets",
+        "2",
+        "--jobs",
+        "1",
+    )
+    more = (*arguments, "--limit-evalsets", "4", "--markdown", str(path))
+    body = simulate_json(capsys, *more)
+    found = {cell["world"]: cell for cell in body["cells"]}
+    assert (body["evalsets"], body["limit_evalsets"]) == (2, 4)
+    assert (found["met"]["evalsets"], found["at-bar-any"]["evalsets"]) == (2, 4)
+    assert "--evalsets 2 --limit-evalsets 4 --markdown" in path.read_text()
+    assert "2 evalsets of each world, 4 of those at their limit" in path.read_text()
+    alone = simulate_json(capsys, *arguments, "--worlds", "at-bar-any", "--evalsets", "4")
+    assert alone["cells"][0]["pairs"] == found["at-bar-any"]["pairs"]
+
+
 def test_a_kind_stands_for_its_worlds(capsys: pytest.CaptureFixture[str]) -> None:
     quick = ("--evalsets", "1", "--cases", "10", "--repeats", "1", "--jobs", "1")
     body = simulate_json(capsys, "--worlds", "blind,met", *quick)
