@@ -149,6 +149,8 @@ OPTIONS = (
            help="compare with a baseline: its name or path, a run's id or folder, or latest"),
     Option(name="require-baseline", shape="switch",
            help="fail where the baseline of --ftgate-compare is not there"),
+    Option(name="changed-since", metavar="REF",
+           help="run only evalsets whose prompt, cases, schemas or settings differ from git revision REF"),
     Option(name="dir", metavar="DIR", help="folder of runs and responses (default .ftgate)"),
     Option(name="api-hosts", shape="many", flag=False,
            help="further hosts that an evalset's api_base may send a vendor's key to"),

@@ -133,6 +133,7 @@ class RunOutput:
                 "exhaustive": settings.exhaustive,
                 "compare": settings.compare,
                 "require_baseline": settings.require_baseline,
+                "changed_since": settings.changed_since,
                 "refresh": settings.refresh,
                 "replay": [Path(path).name for path in settings.replay],
                 "allow_outside_files": settings.allow_outside_files,
@@ -173,7 +174,7 @@ class RunOutput:
     def show(self, terminal: Any, *, has_evalsets: bool) -> None:
         """The section of each evalset."""
         if not has_evalsets:
-            if not self.state.config.option.collectonly:
+            if not self.state.config.option.collectonly and not self.state.unchanged:
                 terminal.write_line("ftgate: warning: no evalset (*.evalset.yaml) was run", yellow=True)
             return
         if self.report is None:

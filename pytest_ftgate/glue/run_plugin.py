@@ -86,6 +86,7 @@ class RunPlugin:
         if told is not None:
             told["ftgate_transports"] = transports
             told["ftgate_notices"], told["ftgate_problems"] = self.state.notices, self.state.problems
+            told["ftgate_unchanged"], told["ftgate_changed"] = self.state.unchanged, self.state.changed
 
     def pytest_unconfigure(self) -> None:
         """Stop asking, where the session never started."""

@@ -36,7 +36,8 @@ class FtgateSession:
 
     `worker`: the xdist worker's id, or None. `together`: this process runs whole evalsets.
     `is_distributed`: this process hands items out and runs none. `notices` and `problems` are for the
-    user; a problem fails the build.
+    user; a problem fails the build. `unchanged`: evalset path → items left out by --ftgate-changed-since;
+    `changed`: why others run.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class FtgateSession:
         self.notices: list[str] = []
         self.problems: list[str] = []
         self.told_transports: list[str] = []
+        self.unchanged: dict[str, int] = {}
+        self.changed: list[str] = []
         self.redactor = Redactor(os.environ)
         self.plans: dict[str, Plan] = {}
         self.selected: dict[str, list[PlannedItem]] = {}
@@ -80,7 +83,7 @@ class FtgateSession:
         for item in items:
             self.selected.setdefault(item.file.plan.evalset.path, []).append(item.planned)
         for path, plan in self.plans.items():
-            if plan.shard is not None and not plan.items:
+            if plan.shard is not None and not plan.items and path not in self.unchanged:
                 # Fewer cases than shards: the merge must still find the run of this one.
                 self.selected.setdefault(path, [])
 

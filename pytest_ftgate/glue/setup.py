@@ -10,6 +10,7 @@ from pytest_ftgate import __version__
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.glue.arguments import rewrite_arguments
 from pytest_ftgate.glue.builtins import BuiltinParts
+from pytest_ftgate.glue.changed_plugin import ChangedPlugin
 from pytest_ftgate.glue.display import DisplayPlugin
 from pytest_ftgate.glue.gate_plugin import GatePlugin
 from pytest_ftgate.glue.hooks import register_all
@@ -42,6 +43,8 @@ def install(config: pytest.Config) -> None:
     )
     manager.register(DisplayPlugin(), "ftgate-display")
     manager.register(RunPlugin(state, narrowed), "ftgate-run")
+    if settings.changed_since is not None:
+        manager.register(ChangedPlugin(state, settings.changed_since), "ftgate-changed")
     if worker is not None:
         return
     if settings.plan:

@@ -101,6 +101,8 @@ class XdistController:
         self.state.notices += [
             text for text in told.get("ftgate_notices", ()) if text not in self.state.notices
         ]
+        self.state.unchanged.update(told.get("ftgate_unchanged", {}))
+        self.state.changed += [t for t in told.get("ftgate_changed", ()) if t not in self.state.changed]
         self.state.told_transports += told.get("ftgate_transports", ())
         for text in told.get("ftgate_problems", ()):
             self.state.add_problem(text)

@@ -43,7 +43,7 @@ class Settings:
     and `max_total_tokens` are the share of this process where `workers` divide them.
     `history` is a file or "off"; None = history.sqlite in `directory`. `reports` are (kind, path) pairs.
     `shard` None = all cases. `timeout_s` is per attempt, in seconds. `save` is a baseline's
-    name or a folder, absolute, `compare` a name or a path as given.
+    name or a folder, absolute, `compare` a name or a path as given, `changed_since` a git revision.
     """
 
     rootdir: str
@@ -75,6 +75,7 @@ class Settings:
     save: str | None = None
     compare: str | None = None
     require_baseline: bool = False
+    changed_since: str | None = None
     api_hosts: tuple[str, ...] = ()
     allow_outside_files: bool = False
     code_unsafe: bool = False
