@@ -14,10 +14,16 @@ GIVE_CONTEXT = (
     "which also tells what a search reaches "
     "(or waive context with a reason under `decision.waive`)"
 )
-REPEAT = "two or more independent repeats of each case (repeats: 5)"
+_REPEAT = "two or more independent repeats of each case (repeats: 5)"
+_VARY = "a temperature above 0: repeats that are identical cannot show what recurs"
 
 DISPLAY_ALPHA = 0.025
 """Each side of the 95 % interval that a share is shown with."""
+
+
+def name_repeats(situation: Situation) -> str:
+    """What would let recurrence be assessed: more repeats, or ones that are not all the same."""
+    return _VARY if situation.has_identical_repeats else _REPEAT
 
 
 def ask_ran(situation: Situation) -> Condition:
@@ -69,7 +75,7 @@ def _ask_pattern(situation: Situation, pattern: Pattern) -> Condition:
             name=f"pattern:{pattern.signature}",
             text=f"{shown}: {why_not}" if why_not else shown,
             holds=bool(pattern.reproducible),
-            remedy=REPEAT if pattern.reproducible is None else "",
+            remedy=name_repeats(situation) if pattern.reproducible is None else "",
         )
     return compare(
         f"pattern:{pattern.signature}",
@@ -145,7 +151,7 @@ def ask_no_pattern(situation: Situation, below: Condition) -> Condition:
             name="assessed",
             text=f"{'all' if is_assessed else 'not all'} patterns are assessed for recurrence",
             holds=is_assessed,
-            remedy="" if is_assessed else REPEAT,
+            remedy="" if is_assessed else name_repeats(situation),
         ),
         _ask_repeats(situation),
     )
@@ -164,5 +170,5 @@ def _ask_repeats(situation: Situation) -> Condition:
         2,
         holds=repeats >= 2,
         unit="count",
-        remedy="" if repeats >= 2 else REPEAT,
+        remedy="" if repeats >= 2 else name_repeats(situation),
     )

@@ -194,6 +194,11 @@ class Situation:
         """Whether some candidate's recurrence could not be assessed (one repeat)."""
         return any(p.reproducible is None for p in self.summary.patterns.patterns)
 
+    @property
+    def has_identical_repeats(self) -> bool:
+        """Whether the repeats of some arm are all the same, and so count as one."""
+        return any(arm.identical_repeats or arm.repeats_dropped for arm in self.arms)
+
     @cached_property
     def has_format_grader(self) -> bool:
         if any(arm.format_failures is not None for arm in self.arms):

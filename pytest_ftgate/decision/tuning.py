@@ -8,7 +8,7 @@ from pytest_ftgate.decision.enforcement import STRUCTURED, explain_unproven
 from pytest_ftgate.decision.knowledge import MIN_CONTEXT_SHARE
 from pytest_ftgate.decision.leaning import find_leaning
 from pytest_ftgate.decision.missed_limits import describe_missed_limits
-from pytest_ftgate.decision.pattern_conditions import GIVE_CONTEXT, REPEAT
+from pytest_ftgate.decision.pattern_conditions import GIVE_CONTEXT, name_repeats
 from pytest_ftgate.decision.readiness import EXPLAIN, run_command
 from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import (
@@ -86,7 +86,7 @@ def tell_inconclusive(situation: Situation) -> Verdict:
     if needed:
         changes.append(f"about {format_count(needed, 'case')} in all, for an 80 % chance to decide")
     if not _is_recurrence_assessed(situation) or situation.has_unassessed_patterns:
-        changes.append(REPEAT)
+        changes.append(name_repeats(situation))
     return situation.answer(
         "inconclusive",
         f"{'; '.join(reasons)}.{lean}{more}",

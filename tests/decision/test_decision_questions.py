@@ -450,6 +450,17 @@ def test_one_repeat_never_confirms_and_never_denies_a_pattern():
     assert "recurrence" in verdict.reason
 
 
+def test_repeats_that_are_identical_want_a_temperature_and_not_more_of_them():
+    unassessed = pattern_set(build_pattern(reproducible=None, p_holm=None))
+    told = verdict_of(build_summary(*LOW, patterns=unassessed))
+    assert any("repeats: 5" in change for change in told.changes)
+    identical = [replace(arm, identical_repeats=True, repeats_dropped=480) for arm in LOW]
+    told = verdict_of(build_summary(*identical, patterns=unassessed))
+    assert told.decision == "inconclusive"
+    assert any("temperature above 0" in change for change in told.changes)
+    assert not any("repeats: 5" in change for change in told.changes)
+
+
 def test_a_set_below_the_bar_with_as_is_alone_names_what_was_not_run():
     """The Banking77 replay: one arm, one repeat."""
     summary = build_summary(
