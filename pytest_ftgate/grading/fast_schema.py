@@ -7,7 +7,7 @@ need only look at the places that this one gives (located_errors.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from math import isfinite
 from typing import Any
@@ -46,6 +46,7 @@ _ANNOTATIONS = (
 _NOT_IN_7 = frozenset(("minContains", "maxContains", "dependentRequired", "dependentSchemas", "prefixItems"))
 _LOCAL = re.compile(r"#(?:/(?:\$defs|definitions|properties)/[^/%]+)?")
 _ROOT_ONLY = frozenset(("$id", "$schema"))
+_ENDS = frozenset((str, int, bool, type(None)))
 
 
 class FastCheck:
@@ -96,18 +97,19 @@ def build_fast_check(schema: Json, budget: PatternBudget) -> FastCheck | None:
 
 def _is_finite(value: Json) -> bool:
     """Whether no number is infinite (as 1e999 is read): the compiled validator takes such a one for null."""
-    nodes = [value]
-    for node in nodes:  # grows as it goes
-        kind = type(node)
-        if kind is str or kind is int:
-            continue
-        if isinstance(node, float):
-            if not isfinite(node):
-                return False
-        elif isinstance(node, dict):
-            nodes += node.values()
-        elif isinstance(node, list):
-            nodes += node
+    groups: list[Iterable[Json]] = [(value,)]
+    for group in groups:  # grows as it goes
+        for item in group:
+            kind = type(item)
+            if kind in _ENDS:
+                continue
+            if isinstance(item, float):
+                if not isfinite(item):
+                    return False
+            elif isinstance(item, dict):
+                groups.append(item.values())
+            elif isinstance(item, list):
+                groups.append(item)
     return True
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pytest_ftgate.grading.parsed import find_pointer
@@ -98,15 +99,18 @@ def _find_node(root: Json, value: Json, path: Path, keywords: Path) -> _Node | N
     return None
 
 
-def descend_into(validator: Any, value: Json, schema: Json, index: int) -> Iterator[ValidationError]:
+def list_branch_errors(
+    validator: Any, value: Json, schema: Json, index: int, limit: int
+) -> list[ValidationError]:
     """As `validator.descend` into a branch, without its cost where the branch has plain keywords only."""
     keywords = validator.VALIDATORS
-    if not isinstance(schema, Mapping) or any(key in keywords and key not in _PLAIN for key in schema):
-        yield from validator.descend(value, schema, schema_path=index)
-        return
+    if not isinstance(schema, Mapping) or not keywords.keys() & schema.keys() <= _PLAIN:
+        return list(islice(validator.descend(value, schema, schema_path=index), limit))
+    errors: list[ValidationError] = []
     for keyword in schema:
         if keyword in keywords:
-            yield from _check(validator, _Node(schema, keyword, value, (), (index, keyword)))
+            errors += _check(validator, _Node(schema, keyword, value, (), (index, keyword)))
+    return errors[:limit]
 
 
 def _check(validator: Any, node: _Node) -> list[ValidationError]:

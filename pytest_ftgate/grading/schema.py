@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ftgate.grading.fast_schema import build_fast_check, has_endless_reference
 from pytest_ftgate.grading.grades import GraderError, Problem, Problems, TooLargeError
-from pytest_ftgate.grading.located_errors import Place, descend_into, name_errors
+from pytest_ftgate.grading.located_errors import Place, list_branch_errors, name_errors
 from pytest_ftgate.grading.schema_errors import describe_errors
 from pytest_ftgate.grading.timed_regex import PatternBudget
 from pytest_ftgate.model.evalset import Json
@@ -149,14 +149,17 @@ def _check_alternatives(
     context: list[ValidationError] = []
     valid: list[int] = []
     for index, subschema in enumerate(wanted):
-        found = list(islice(descend_into(validator, instance, subschema, index), _MAX_BRANCH_ERRORS))
+        found = list_branch_errors(validator, instance, subschema, index, _MAX_BRANCH_ERRORS)
         context.extend(found)
         if not found:
             valid.append(index)
         if valid and not is_only_one:
             return
     if not valid:
-        yield ValidationError(f"{str(instance)[:80]} is valid under none of the schemas", context=context)
+        error = ValidationError(f"{str(instance)[:80]} is valid under none of the schemas")
+        # Not by the constructor: it makes each the child of this one, a circle that only the collector ends.
+        error.context = context
+        yield error
     elif len(valid) > 1:
         places = ", ".join(str(index) for index in valid[:10])
         yield ValidationError(f"is valid under several of the schemas, numbers {places} (from 0)")
