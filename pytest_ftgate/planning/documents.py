@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,9 @@ MAX_TOTAL_CHARS = 50_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A document's text; `source` is its path below the rootdir. `note`: what was odd in reading it."""
+    """A document's text. `source`: its path from the evalset's folder, without leading `../`; prompts show
+    it, so it must not hang on where pytest was started. `note`: what was odd in reading it.
+    """
 
     source: str
     text: str
@@ -67,11 +70,13 @@ def find_documents(
     return sorted(found)
 
 
-def read_documents(paths: Iterable[Path], rootdir: Path) -> Documents:
-    """All documents as text. Raises FtgateError where none can be read, or they hold too much text."""
+def read_documents(paths: Iterable[Path], folder: Path) -> Documents:
+    """All documents as text, named from the evalset's `folder`. Raises FtgateError where none can be read,
+    or they hold too much text.
+    """
     read, unread, size = list[Document](), list[tuple[str, str]](), 0
     for path in paths:
-        source = path.relative_to(rootdir).as_posix() if path.is_relative_to(rootdir) else path.name
+        source = _name(path, folder)
         try:
             text, note = read_text(path, max_bytes=_max_bytes(path))
         except UnreadableError as error:
@@ -87,6 +92,14 @@ def read_documents(paths: Iterable[Path], rootdir: Path) -> Documents:
         told = "; ".join(f"{source}: {why}" for source, why in unread[:3])
         raise FtgateError(f"`docs`: none of the {len(unread):,} files can be read ({told})")
     return Documents(read=tuple(read), unread=tuple(unread))
+
+
+def _name(path: Path, folder: Path) -> str:
+    try:
+        parts = Path(os.path.relpath(path, folder)).parts
+    except ValueError:  # another drive on Windows
+        return path.name
+    return "/".join(part for part in parts if part != os.pardir)
 
 
 def _match(pattern: str, folder: Path) -> set[Path]:

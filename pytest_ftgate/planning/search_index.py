@@ -56,7 +56,7 @@ def open_library(spec: ArmSpec, evalset: Evalset, rootdir: str, *, allow_outside
         status = path.stat()
         stamps.append((str(path), status.st_mtime_ns, status.st_size))
     words, overlap = chunk_size(spec)
-    return _build_library(tuple(stamps), str(root), words, overlap)
+    return _build_library(tuple(stamps), str(folder), words, overlap)
 
 
 def chunk_size(spec: ArmSpec) -> tuple[int, int]:
@@ -66,8 +66,8 @@ def chunk_size(spec: ArmSpec) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=2)
-def _build_library(stamps: tuple[Stamp, ...], root: str, words: int, overlap: int) -> Library:
-    documents = read_documents([Path(path) for path, _, _ in stamps], Path(root))
+def _build_library(stamps: tuple[Stamp, ...], folder: str, words: int, overlap: int) -> Library:
+    documents = read_documents([Path(path) for path, _, _ in stamps], Path(folder))
     chunks = tuple(cut_documents(documents.read, words=words, overlap=overlap))
     return Library(
         documents=documents,

@@ -55,6 +55,17 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_prompts_are_the_same_wherever_pytest_is_started(root: Path) -> None:
+    """Answers recorded in one checkout hold in another, and under another rootdir."""
+    case = make_case(text="money", context="Refunds. A refund of money takes three days.")
+    made = make_evalset(make_arm("retrieval", docs="../docs/*"), cases=[case])
+    above = replace(made, path=f"{root.name}/{made.path}")
+    here = build_plan(made, make_settings(rootdir=str(root)), make_registries())
+    there = build_plan(above, make_settings(rootdir=str(root.parent)), make_registries())
+    assert "[docs/refunds.md]\nRefunds." in said(here, "retrieval")[-1][1]
+    assert said(here, "retrieval") == said(there, "retrieval")
+
+
 def search_of(plan: Plan) -> Retrieval:
     (search,) = plan.retrievals
     return search
