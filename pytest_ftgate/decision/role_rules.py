@@ -87,9 +87,14 @@ class ParityGate:
             return _fail(spec, evidence, _nothing_to_compare(against), limit=-margin)
         passed = pair.lower > -margin
         word = "may" if passed else "may not"
-        proof = f"within {_points(margin)}" if passed else f"not proven within {_points(margin)}"
-        more = "" if passed else _say_needed(pair, margin)
-        reason = f"{_say(pair, against)}, {proof}: the candidate {word} replace the {against}{more}"
+        if passed:
+            proof = f"a shortfall of {_points(margin)} is excluded"
+        elif pair.upper < 0:
+            proof = "proven worse"
+        else:
+            proof = f"not proven within {_points(margin)}{_say_needed(pair, margin)}"
+        own = "student" if against == "teacher" else "candidate"
+        reason = f"the {own} {word} replace the {against}: {_say(pair, against)}, {proof}"
         return _result(spec, passed, evidence, reason, pair, limit=-margin, proven=passed or pair.upper < 0)
 
 

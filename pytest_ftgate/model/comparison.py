@@ -15,6 +15,8 @@ class TagDifference:
     difference: float
     lower: float
     upper: float
+    own_accuracy: float = 0.0
+    other_accuracy: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +27,10 @@ class RolePair:
     alpha, `cases` those judged in both. `fixed` and `broken`: cases that only the candidate / only the other
     passes in most trials. `collapsed`: cases that pass all trials of the other and none of the candidate;
     None where no case has five trials in both, `unassessed` counts those that have not. `agreement`: share of
-    cases on which both pass or both fail most trials. `cost_ratio`, `latency_ratio`: candidate / other, None
-    where one is unknown. Of two runs the later one is the candidate, and `against` is "baseline".
+    cases on which both pass or both fail most trials, with its 95 % interval. Ratios are candidate / other,
+    None where one is unknown: of the cost of a call (with its 95 % interval, where there is one), of the cost
+    of a right answer, of the median and the 95th percentile of latency. Of two runs the later one is the
+    candidate, and `against` is "baseline".
     """
 
     arm: str
@@ -39,9 +43,17 @@ class RolePair:
     broken: tuple[str, ...] = ()
     collapsed: tuple[str, ...] | None = None
     unassessed: int = 0
+    own_accuracy: float = 0.0
+    other_accuracy: float = 0.0
     agreement: float = 0.0
+    agreement_low: float = 0.0
+    agreement_high: float = 1.0
     cost_ratio: float | None = None
+    cost_ratio_low: float | None = None
+    cost_ratio_high: float | None = None
+    cost_per_right_ratio: float | None = None
     latency_ratio: float | None = None
+    latency_p95_ratio: float | None = None
     tags: Mapping[str, TagDifference] = field(default_factory=dict)
 
 

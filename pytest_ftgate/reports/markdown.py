@@ -31,6 +31,7 @@ from pytest_ftgate.reports.pattern_text import (
 )
 from pytest_ftgate.reports.prompt_text import describe_prompt_blocks
 from pytest_ftgate.reports.retrieval_text import describe_searches
+from pytest_ftgate.reports.role_tables import list_role_tables
 from pytest_ftgate.reports.role_text import describe_roles
 from pytest_ftgate.reports.search_text import describe_further, describe_search
 from pytest_ftgate.reports.tables import rank_rates
@@ -82,8 +83,9 @@ def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     tied = "" if entry["tied_to_prompt"] else " Answers are not tied to this prompt."
     yield f"{size}. {escape_text(models)}{tied}".strip()
     yield _arms_table(entry["arms"])
-    if notes := [*describe_arms(entry), *describe_roles(entry, with_tags=True), *describe_searches(entry)]:
+    if notes := [*describe_arms(entry), *describe_roles(entry), *describe_searches(entry)]:
         yield "\n".join(f"- {escape_text(line)}" for line in notes)
+    yield from list_role_tables(entry)
     yield _gates_table(entry["gates"])
     yield from list_baseline_blocks(entry)
     yield from _pattern_blocks(entry["patterns"])

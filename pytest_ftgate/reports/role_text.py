@@ -1,4 +1,4 @@
-"""The candidate beside base and teacher, in words: the sentence, the flips, the tags."""
+"""The candidate beside base and teacher, in words: whether it may replace it, the difference, the flips."""
 
 from __future__ import annotations
 
@@ -6,33 +6,53 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_ftgate.reports.numbers import format_count
+from pytest_ftgate.reports.role_tables import name_candidate
 
 NAMES_SHOWN = 8
+_RATIOS = (
+    ("cost", "cost_ratio"),
+    ("cost of a right answer", "cost_per_right_ratio"),
+    ("median latency", "latency_ratio"),
+    ("95th percentile of latency", "latency_p95_ratio"),
+)
 
 
-def describe_roles(entry: Mapping[str, Any], *, with_tags: bool = False) -> list[str]:
-    """A paragraph for each role compared with. Older reports have none."""
-    return [line for pair in entry.get("roles", ()) for line in _describe_pair(pair, with_tags)]
-
-
-def _describe_pair(pair: Mapping[str, Any], with_tags: bool) -> Iterator[str]:
-    ratios = [
-        f"{name} {pair[key]:.2g} x"
-        for name, key in (("cost", "cost_ratio"), ("latency", "latency_ratio"))
-        if pair[key] is not None
+def describe_roles(entry: Mapping[str, Any]) -> list[str]:
+    """What gate `parity` says, then a paragraph for each role compared with. Older reports have none."""
+    verdicts = [
+        f"parity: {gate['reason']}"
+        for gate in entry["gates"]
+        if gate["name"] == "parity" and gate["value"] is not None
     ]
+    return [*verdicts, *(line for pair in entry.get("roles", ()) for line in _describe_pair(pair))]
+
+
+def _describe_pair(pair: Mapping[str, Any]) -> Iterator[str]:
+    own, against = name_candidate(pair["against"]), pair["against"]
     found = [
         f"{say_difference(pair)} on {format_count(pair['cases'], 'case')}",
-        f"they agree on {100 * pair['agreement']:.0f} %",
-        *ratios,
+        f"they agree on {100 * pair['agreement']:.0f} %{_say_interval(pair, 'agreement', 100, '.0f')}",
     ]
     flips = ", ".join(f"{len(pair[way])} {way}{_list(pair[way])}" for way in ("fixed", "broken"))
-    yield f"candidate against {pair['against']}: {'; '.join(found)}. {flips}."
+    yield f"{own} against {against}: {'; '.join(found)}. {flips}."
+    ratios = [
+        f"{name} {pair[key]:.2g}x{_say_interval(pair, key, 1, '.2g')}"
+        for name, key in _RATIOS
+        # Reports of before they were told leave some out.
+        if pair.get(key) is not None
+    ]
+    if ratios:
+        yield f"{own} / {against}: {', '.join(ratios)}."
     if pair["collapsed"]:
-        yield f"always passed by {pair['against']}, never by the candidate{_list(pair['collapsed'])}"
-    if with_tags:
-        for tag, found in sorted(pair["tags"].items(), key=lambda entry: entry[1]["difference"]):
-            yield f"tag {tag}: {say_difference(found)} on {format_count(found['cases'], 'case')}"
+        yield f"always passed by {against}, never by the {own}{_list(pair['collapsed'])}"
+
+
+def _say_interval(pair: Mapping[str, Any], key: str, scale: float, form: str) -> str:
+    """The 95 % interval in parentheses, where the report has one."""
+    low, high = pair.get(f"{key}_low"), pair.get(f"{key}_high")
+    if low is None or high is None:
+        return ""
+    return f" ({scale * low:{form}} .. {scale * high:{form}})"
 
 
 def say_difference(found: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from pytest_ftgate.reports.numbers import format_count, format_odds
 from pytest_ftgate.reports.pattern_text import render_patterns
 from pytest_ftgate.reports.prompt_text import render_prompts
 from pytest_ftgate.reports.retrieval_text import describe_searches
+from pytest_ftgate.reports.role_tables import render_role_tags
 from pytest_ftgate.reports.role_text import describe_roles
 from pytest_ftgate.reports.search_text import describe_further, describe_search
 from pytest_ftgate.reports.tables import name_arm, render_arms, render_confusion, render_rates, wrap_text
@@ -64,12 +65,13 @@ def _blocks(entry: Mapping[str, Any], room: int, verbosity: int, unicode: bool) 
     notes = [line for text in describe_arms(entry) for line in wrap_text(text, room, "    ")]
     yield [*render_arms(entry["arms"], room), *notes, *_describe_absent_arms(entry["arms"], room)]
     yield [line for text in describe_searches(entry) for line in wrap_text(text, room, "    ")]
-    yield [line for text in describe_roles(entry, with_tags=verbosity >= 1) for line in wrap_text(text, room)]
+    yield [line for text in describe_roles(entry) for line in wrap_text(text, room)]
     yield render_baseline(entry, room, verbosity=verbosity, unicode=unicode)
     yield render_patterns(entry["patterns"], room, verbosity, unicode)
     if further := describe_further(entry):
         yield wrap_text(further, room)
     if verbosity >= 1:
+        yield from (render_role_tags(pair, room) for pair in entry.get("roles", ()))
         yield [line for text in describe_search(entry) for line in wrap_text(text, room)]
         yield render_confusion(entry["confusion"], room)
         yield render_rates("tag", entry["tags"], room)

@@ -53,8 +53,12 @@ def student_quantile(freedom: float, p: float) -> float:
 
 
 def student_probability(freedom: float, t: float) -> float:
-    """P(T <= t), by its relation to Beta(freedom / 2, 1 / 2)."""
-    tail = lower_beta(freedom / 2, 0.5, freedom / (freedom + t * t)) / 2
+    """P(T <= t), by its relation to Beta(freedom / 2, 1 / 2); near 0 from the middle, for its digits."""
+    square = t * t
+    if square < 1:
+        middle = lower_beta(0.5, freedom / 2, square / (freedom + square)) / 2
+        return 0.5 - middle if t < 0 else 0.5 + middle
+    tail = lower_beta(freedom / 2, 0.5, freedom / (freedom + square)) / 2
     return tail if t < 0 else 1 - tail
 
 

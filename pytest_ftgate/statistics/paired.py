@@ -90,6 +90,14 @@ def estimate_pairs(pairs: Sequence[Pair]) -> Difference:
     return estimate_difference(differences, {a.case: a.group for a, _ in pairs})
 
 
+def measure_accuracies(pairs: Sequence[Pair]) -> tuple[float, float]:
+    """Accuracy of the first and of the second of each pair; every case weighs the same."""
+    first, second = (
+        fsum(pair[side].passed / pair[side].graded for pair in pairs) / len(pairs) for side in (0, 1)
+    )
+    return first, second
+
+
 def compare_tallies(
     first: Sequence[CaseTally],
     second: Sequence[CaseTally],

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from pytest_ftgate.model.comparison import RolePair, TagDifference
 from pytest_ftgate.model.evalset import CANDIDATE, Evalset
-from pytest_ftgate.model.summary import ArmSummary, CaseTally
-from pytest_ftgate.statistics.paired import compare_tallies
-from pytest_ftgate.statistics.rates import adjust_level
+from pytest_ftgate.model.summary import ArmSummary, CaseTally, Rate
+from pytest_ftgate.statistics.paired import (
+    Pair,
+    compare_tallies,
+    estimate_pairs,
+    measure_accuracies,
+    pair_tallies,
+)
+from pytest_ftgate.statistics.rates import adjust_level, measure_rate
+from pytest_ftgate.statistics.ratios import bound_cost_ratio
 
 COLLAPSE_TRIALS = 5
 """Fewer draws on each side cannot tell a collapse from chance: all of k passed here and none there has Fisher
@@ -43,9 +50,11 @@ def compare_pair(
     whole = compare_tallies(own.tallies, other.tallies, names=(own.arm, other.arm), alpha=alpha)
     if whole is None:
         return None
-    theirs = {tally.case: tally for tally in other.tallies if tally.graded}
-    both = [(tally, theirs[tally.case]) for tally in own.tallies if tally.graded and tally.case in theirs]
-    alike = len(both) - len(whole.fixed) - len(whole.broken)
+    both = pair_tallies(own.tallies, other.tallies)
+    accuracy, others = measure_accuracies(both)
+    alike = _measure_agreement(both, {*whole.fixed, *whole.broken}, alpha)
+    cost = _divide(own.cost_usd_per_1k_cases, other.cost_usd_per_1k_cases)
+    low, high = bound_cost_ratio(own.spending, other.spending) or (None, None)
     return RolePair(
         arm=own.arm,
         against=against,
@@ -57,14 +66,30 @@ def compare_pair(
         broken=whole.broken,
         collapsed=find_collapsed(both),
         unassessed=sum(not _has_enough(*each) for each in both),
-        agreement=alike / len(both),
-        cost_ratio=_divide(own.cost_usd_per_1k_cases, other.cost_usd_per_1k_cases),
+        own_accuracy=accuracy,
+        other_accuracy=others,
+        agreement=alike.value or 0.0,
+        agreement_low=alike.low or 0.0,
+        agreement_high=1.0 if alike.high is None else alike.high,
+        cost_ratio=cost,
+        cost_ratio_low=low,
+        cost_ratio_high=high,
+        cost_per_right_ratio=cost * others / accuracy if cost is not None and accuracy else None,
         latency_ratio=_divide(own.latency_p50_s, other.latency_p50_s),
+        latency_p95_ratio=_divide(own.latency_p95_s, other.latency_p95_s),
         tags=dict(_compare_tags(both, tagged, alpha)),
     )
 
 
-def find_collapsed(pairs: Sequence[tuple[CaseTally, CaseTally]]) -> tuple[str, ...] | None:
+def _measure_agreement(both: Sequence[Pair], differing: Set[str], alpha: float) -> Rate:
+    """The share of cases on which both pass or both fail most trials."""
+    cases = {now.case: now.group for now, _ in both}
+    groups = {case: group for case, group in cases.items() if group is not None}
+    hits = {case: int(case not in differing) for case in cases}
+    return measure_rate(hits, dict.fromkeys(cases, 1), groups, alpha=alpha)
+
+
+def find_collapsed(pairs: Sequence[Pair]) -> tuple[str, ...] | None:
     """Cases with no pass now and nothing but passes before; None where every case has too few trials."""
     able = [(now, before) for now, before in pairs if _has_enough(now, before)]
     if not able:
@@ -79,21 +104,25 @@ def _has_enough(now: CaseTally, before: CaseTally) -> bool:
 
 
 def _compare_tags(
-    both: Sequence[tuple[CaseTally, CaseTally]], tagged: Mapping[str, frozenset[str]], alpha: float
+    both: Sequence[Pair], tagged: Mapping[str, frozenset[str]], alpha: float
 ) -> Iterable[tuple[str, TagDifference]]:
     for tag, cases in sorted(tagged.items()):
-        own = [now for now, _ in both if now.case in cases]
-        if len(own) < MIN_TAG_CASES:
+        pairs = [pair for pair in both if pair[0].case in cases]
+        if len(pairs) < MIN_TAG_CASES:
             continue
-        other = [before for _, before in both if before.case in cases]
-        found = compare_tallies(own, other, names=(CANDIDATE, tag), alpha=alpha)
-        if found is not None:
-            yield (
-                tag,
-                TagDifference(
-                    cases=found.cases, difference=found.difference, lower=found.lower, upper=found.upper
-                ),
-            )
+        found = estimate_pairs(pairs)
+        accuracy, others = measure_accuracies(pairs)
+        yield (
+            tag,
+            TagDifference(
+                cases=len(pairs),
+                difference=found.value,
+                lower=found.lower(alpha),
+                upper=found.upper(alpha),
+                own_accuracy=accuracy,
+                other_accuracy=others,
+            ),
+        )
 
 
 def group_by_tag(tags: Iterable[tuple[str, Iterable[str]]]) -> dict[str, frozenset[str]]:

@@ -15,7 +15,7 @@ from math import ceil, fsum, sqrt
 from pytest_ftgate.model.capability import CapabilityCard, Loss, Retention, SuiteResult
 from pytest_ftgate.model.summary import CaseTally
 from pytest_ftgate.statistics.holm import adjust
-from pytest_ftgate.statistics.paired import Difference, estimate_pairs, pair_tallies
+from pytest_ftgate.statistics.paired import Difference, estimate_pairs, measure_accuracies, pair_tallies
 from pytest_ftgate.statistics.sample_size import plan_pairs
 
 FEWEST = 2
@@ -139,11 +139,10 @@ def _plan(one: _Measured, alpha: float, tests: int) -> int | None:
 
 
 def _describe(suite: SuiteAnswers, loss: Loss | None) -> SuiteResult:
-    pairs = pair_tallies(suite.candidate, suite.base) if loss else []
-    own, base = (
-        fsum(pair[side].passed / pair[side].graded for pair in pairs) / len(pairs) if pairs else None
-        for side in (0, 1)
-    )
+    own: float | None = None
+    base: float | None = None
+    if loss:
+        own, base = measure_accuracies(pair_tallies(suite.candidate, suite.base))
     return SuiteResult(
         suite=suite.suite,
         evalset=suite.evalset,

@@ -71,8 +71,8 @@ def make_cases(count: int, **more: Any) -> list[dict[str, Any]]:
 
 
 UNLIKE = frozenset((
-    "latency_p50_s", "latency_p95_s", "latency_s", "latency_ratio", "cost_usd", "requests_sent", "cached",
-    "attempts",
+    "latency_p50_s", "latency_p95_s", "latency_s", "latency_ratio", "latency_p95_ratio", "cost_usd",
+    "requests_sent", "cached", "attempts",
     "answered_at", "serving_cost_usd", "serving_attempts", "paid_usd", "unpriced_calls",
 ))  # fmt: skip
 """What may differ between two runs of the same trials: time, money, and where an answer came from."""

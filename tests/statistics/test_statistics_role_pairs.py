@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from math import sqrt
+from operator import mul
 from statistics import fmean
 
 import pytest
+from scipy.stats import binomtest, ttest_1samp
 from scipy.stats import t as student
 from statistics_world import arm, make_plan, passed
 
@@ -15,6 +17,7 @@ from pytest_ftgate.model.comparison import RolePair
 from pytest_ftgate.model.evalset import Case
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.run import RunFacts
+from pytest_ftgate.statistics.ratios import solve_fieller
 from pytest_ftgate.statistics.summarise import summarise
 
 ROLES = ("candidate", "base")
@@ -81,6 +84,84 @@ def test_cost_and_latency_are_told_as_ratios_where_both_are_known() -> None:
     bare = [passed("a", "as_is", 1, role) for role in ROLES]
     (pair,) = summarise(plan, bare, RunFacts()).role_pairs
     assert (pair.cost_ratio, pair.latency_ratio) == (None, None)
+
+
+def test_what_a_right_answer_costs_and_accuracies_by_tag() -> None:
+    cases = tuple(Case(id=f"c{n}", tags=("eu",) if n < 8 else ()) for n in range(10))
+    records = [
+        replace(
+            passed(case.id, "as_is", 1, role, cost_usd=cost, latency_s=seconds),
+            **({} if number < right else {"outcome": "failed", "signature": "value:text"}),
+        )
+        for role, cost, seconds, right in (("candidate", 0.01, 0.5, 6), ("base", 0.10, 2.0, 9))
+        for number, case in enumerate(cases)
+    ]
+    plan = make_plan(cases, (arm("as_is"),), repeats=1, roles=ROLES)
+    (pair,) = summarise(plan, records, RunFacts()).role_pairs
+    assert (pair.own_accuracy, pair.other_accuracy) == pytest.approx((0.6, 0.9))
+    # USD a right answer: 0.01 / 0.6 against 0.10 / 0.9
+    assert pair.cost_per_right_ratio == pytest.approx((0.01 / 0.6) / (0.10 / 0.9))
+    assert pair.latency_p95_ratio == pytest.approx(0.25)
+    tag = pair.tags["eu"]
+    assert (tag.own_accuracy, tag.other_accuracy, tag.cases) == pytest.approx((6 / 8, 1.0, 8))
+    # 7 of 10 agree; one trial a case, so the interval is Clopper and Pearson's.
+    exact = binomtest(7, 10).proportion_ci()
+    assert pair.agreement == pytest.approx(0.7)
+    assert (pair.agreement_low, pair.agreement_high) == pytest.approx((exact.low, exact.high))
+
+
+def test_a_student_that_is_never_right_has_no_price_of_a_right_answer() -> None:
+    cases = (Case(id="a"), Case(id="b"))
+    records = [passed(case.id, "as_is", 1, "base", cost_usd=0.1) for case in cases]
+    records += [
+        replace(passed(case.id, "as_is", 1, cost_usd=0.01), outcome="failed", signature="value:text")
+        for case in cases
+    ]
+    plan = make_plan(cases, (arm("as_is"),), repeats=1, roles=ROLES)
+    (pair,) = summarise(plan, records, RunFacts()).role_pairs
+    assert pair.cost_ratio == pytest.approx(0.1)
+    assert pair.cost_per_right_ratio is None
+
+
+def test_the_ratio_of_costs_has_fieller_s_interval() -> None:
+    """Held against the definition: each end is a ratio that a paired t-test just does not reject."""
+    rng = random.Random(4)
+    costs = [(rng.uniform(0.5, 1.5), rng.uniform(5, 15)) for _ in range(30)]
+    cases = tuple(Case(id=f"c{n}") for n in range(30))
+    records = [
+        passed(case.id, "as_is", 1, role, cost_usd=usd)
+        for case, both in zip(cases, costs, strict=True)
+        for role, usd in zip(ROLES, both, strict=True)
+    ]
+    plan = make_plan(cases, (arm("as_is"),), repeats=1, roles=ROLES)
+    (pair,) = summarise(plan, records, RunFacts()).role_pairs
+    assert pair.cost_ratio == pytest.approx(sum(own for own, _ in costs) / sum(other for _, other in costs))
+    assert pair.cost_ratio_low is not None
+    assert pair.cost_ratio_high is not None
+    assert pair.cost_ratio_low < pair.cost_ratio < pair.cost_ratio_high
+    for end in (pair.cost_ratio_low, pair.cost_ratio_high):
+        assert ttest_1samp([own - end * other for own, other in costs], 0).pvalue == pytest.approx(0.05)
+
+
+def test_the_interval_of_a_ratio_covers_the_truth() -> None:
+    rng = random.Random(8)
+    missed = 0
+    for _ in range(1000):
+        pairs = [(rng.expovariate(1), rng.gauss(8, 2)) for _ in range(60)]
+        means = fmean(own for own, _ in pairs), fmean(other for _, other in pairs)
+        (a, b), n = means, len(pairs)
+        sums = [
+            fmean(f(x - a, y - b) for x, y in pairs) for f in (lambda x, _: x * x, mul, lambda _, y: y * y)
+        ]
+        found = solve_fieller(means, [value / (n - 1) for value in sums], quantile=student.ppf(0.975, n - 1))
+        assert found is not None
+        missed += not found[0] <= 1 / 8 <= found[1]
+    # 5 % promised; costs as skewed as these cost a little.
+    assert missed <= 75
+
+
+def test_a_ratio_to_what_may_be_nothing_has_no_bounds() -> None:
+    assert solve_fieller((1.0, 0.1), (0.01, 0.0, 0.01), quantile=2.0) is None
 
 
 def test_nothing_is_compared_where_a_role_has_no_judged_answer() -> None:
