@@ -20,9 +20,12 @@ def describe_gaps(summary: Summary) -> tuple[str, ...]:
     if summary.missing:
         gaps.append(f"{format_count(summary.missing, 'planned trial')} left no record")
     if summary.stale:
-        gaps.append(f"{format_count(summary.stale, 'recorded answer')} stale (recorded for another request)")
+        gaps.append(
+            f"{format_count(summary.stale, 'trial')} NOT EVALUATED: the recorded answer is stale "
+            "(for another request)"
+        )
     if summary.not_recorded:
-        gaps.append(f"{format_count(summary.not_recorded, 'trial')} without a recorded answer")
+        gaps.append(f"{format_count(summary.not_recorded, 'trial')} NOT EVALUATED: no recorded answer")
     replayed = summary.stale + summary.not_recorded
     lost = [arm for arm in summary.arms if is_arm_incomplete(arm)]
     # What replay lacks is already said; naming the same trials again as unanswered would count them twice.

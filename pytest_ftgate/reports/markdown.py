@@ -10,8 +10,10 @@ from pytest_ftgate.reports.baseline_markdown import list_baseline_blocks
 from pytest_ftgate.reports.capability_markdown import list_card_blocks
 from pytest_ftgate.reports.confusion import build_matrix, list_confusions
 from pytest_ftgate.reports.judge_text import describe_judges, describe_spending
+from pytest_ftgate.reports.markdown_fit import Block, fit_blocks, rank_blocks
 from pytest_ftgate.reports.markdown_prices import list_plan_blocks, list_price_blocks
 from pytest_ftgate.reports.markdown_text import build_table, escape_code, escape_text, fence_text
+from pytest_ftgate.reports.markdown_verdicts import list_verdicts, name_verdict, tell_unevaluated
 from pytest_ftgate.reports.numbers import (
     format_accuracy,
     format_count,
@@ -35,60 +37,60 @@ from pytest_ftgate.reports.role_tables import list_role_tables
 from pytest_ftgate.reports.role_text import describe_roles
 from pytest_ftgate.reports.search_text import describe_further, describe_search
 from pytest_ftgate.reports.tables import rank_rates
-from pytest_ftgate.reports.terminal import TITLES, name_changes
+from pytest_ftgate.reports.terminal import name_changes
 
 MAX_BYTES = 65_000
 """GitHub refuses comments of 65,536 characters or more."""
 
 _MAX_PATTERNS = 8
 _MAX_CONFUSIONS, _MAX_RATES, _MAX_NAME = 15, 20, 80
-_CUT_NOTE = "*The report was cut here to fit; the whole of it is in report.json.*"
 
 
 def render_report(report: Mapping[str, Any], *, max_bytes: int = MAX_BYTES) -> str:
     """The report as GitHub-flavoured Markdown of at most `max_bytes` bytes of UTF-8.
 
-    It is cut between blocks, never inside one, with a note. Raw texts can't leave their block, name
-    users, make links, or start a workflow command.
+    Where it is too long, whole blocks are left out, verdicts last, with a note. Raw texts can't leave their
+    block, name users, make links, or start a workflow command.
     """
-    note = len(_CUT_NOTE.encode()) + 2
-    kept: list[str] = []
-    size = 0
-    for block in _blocks(report):
-        size += len(block.encode("utf-8", "backslashreplace")) + 2
-        if size + note > max_bytes:
-            kept.append(_CUT_NOTE)
-            break
-        kept.append(block)
-    return "\n\n".join(kept) + "\n"
+    return fit_blocks(list(_blocks(report)), max_bytes)
 
 
-def _blocks(report: Mapping[str, Any]) -> Iterator[str]:
-    yield "# ftgate: is fine-tuning justified?"
-    yield from list_card_blocks(report.get("capability"))
+def _blocks(report: Mapping[str, Any]) -> Iterator[Block]:
+    yield Block(0, "# ftgate: is fine-tuning justified?")
+    yield from rank_blocks(0, [list_verdicts(report["evalsets"])])
+    yield from rank_blocks(1, list_card_blocks(report.get("capability")))
     for entry in report["evalsets"]:
-        yield from _evalset_blocks(entry)
-    yield from _header_blocks(report["header"])
+        yield from rank_blocks(0, _verdict_blocks(entry))
+        yield from rank_blocks(1, _result_blocks(entry))
+        yield from rank_blocks(2, _pattern_blocks(entry["patterns"]))
+        yield from rank_blocks(3, _detail_blocks(entry))
+        yield from rank_blocks(2, _closing_blocks(entry))
+    yield from rank_blocks(2, _header_blocks(report["header"]))
 
 
-def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
+def _verdict_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     verdict = entry["verdict"]
     yield f"## {escape_text(entry['path'])}"
-    title = TITLES.get(verdict["decision"], escape_text(verdict["decision"]))
     also = f" (also: {escape_text(', '.join(verdict['also']))})" if verdict["also"] else ""
-    yield f"**{title}**{also}: {escape_text(verdict['reason'])}"
+    yield f"**{name_verdict(entry)}**{also}: {escape_text(verdict['reason'])}"
+    yield tell_unevaluated(entry)
     size = f"{format_count(entry['cases']['total'], 'case')} x {format_count(entry['repeats'], 'repeat')}"
     models = ", ".join(f"{role} {'/'.join(names)}" for role, names in entry["models"].items() if names)
     models += "." if models else ""
     tied = "" if entry["tied_to_prompt"] else " Answers are not tied to this prompt."
     yield f"{size}. {escape_text(models)}{tied}".strip()
+
+
+def _result_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     yield _arms_table(entry["arms"])
     if notes := [*describe_arms(entry), *describe_roles(entry), *describe_searches(entry)]:
         yield "\n".join(f"- {escape_text(line)}" for line in notes)
     yield from list_role_tables(entry)
     yield _gates_table(entry["gates"])
     yield from list_baseline_blocks(entry)
-    yield from _pattern_blocks(entry["patterns"])
+
+
+def _detail_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     if search := [text for text in (*describe_search(entry), describe_further(entry)) if text]:
         yield "\n".join(f"- {escape_text(text)}" for text in search)
     yield from _breakdown_blocks(entry)
@@ -96,7 +98,6 @@ def _evalset_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     if entry["judges"]:
         yield "\n".join(f"- {escape_text(line)}" for line in describe_judges(entry["judges"]))
     yield from _finding_blocks(entry["findings"])
-    yield from _closing_blocks(entry)
 
 
 def _arms_table(arms: Sequence[Mapping[str, Any]]) -> str:
