@@ -17,9 +17,9 @@ from pytest_ftgate.baselines import describe_baseline
 from pytest_ftgate.capability import settle_suites
 from pytest_ftgate.cli.check import PARTS_NOTE
 from pytest_ftgate.errors import FtgateError, SettingsError
+from pytest_ftgate.failing import FailedItem, list_failures, list_problems
 from pytest_ftgate.glue.outcome import judge_item
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE
-from pytest_ftgate.model.trial import Plan, PlannedItem
 from pytest_ftgate.origin import KEY, encode_origin, trace_origin
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.rejudge import Rejudged
@@ -83,7 +83,15 @@ def write_run(
     run = folder.path.name
     origins = {e.plan.evalset.name: e.origin or trace_origin(run, e.plan, e.summary) for e in judged}
     told = {KEY: {name: encode_origin(origin) for name, origin in origins.items()}}
-    report = redactor.redact_json(build_report({"run": run, **header, **told}, entries, card))
+    required = list_required((each.summary, each.judgement) for each in judged)
+    failures = [
+        failure
+        for each, (plan, _, judgement) in zip(judged, entries, strict=True)
+        for failure in list_failures(plan, judgement.gates, _find_failures(each))
+    ]
+    report = redactor.redact_json(
+        build_report({"run": run, **header, **told}, entries, card, [*failures, *list_problems(required)])
+    )
     records = folder.path / RECORDS
     write_records(records, [record for each in judged for record in each.records], redact=redactor)
     notes = _keep_baselines(folder.path, judged, registries, book, redactor)
@@ -95,9 +103,8 @@ def write_run(
         except Exception as error:  # noqa: BLE001 - reporters are other people's code
             said = str(error) if isinstance(error, FtgateError) else f"{type(error).__name__}: {error}"
             raise SettingsError(f"--report {kind}={path} was not written: {said}") from None
-    failures = [redactor.redact(line) for each in judged for line in _find_failures(each)]
-    failures += list_required((each.summary, each.judgement) for each in judged)
-    return JudgedRun(report=report, folder=folder.path, failures=tuple(failures), notes=notes)
+    told_failures = (*_tell_items(report), *required)
+    return JudgedRun(report=report, folder=folder.path, failures=told_failures, notes=notes)
 
 
 def _keep_baselines(
@@ -150,23 +157,31 @@ def make_header(
     }
 
 
-def _find_failures(judged: Rejudged) -> list[str]:
+def _tell_items(report: Mapping[str, Any]) -> list[str]:
+    """A line for each item that fails the build by itself."""
+    paths = {entry["name"]: entry["path"] for entry in report["evalsets"]}
+    words = {"must_pass": "FAILED", "error": "ERROR"}
+    return [
+        f"{words[failure['sort']]} {paths[failure['evalset']]}::{failure['name']} - {failure['reason']}"
+        for failure in report["failures"]
+        if failure["sort"] in words
+    ]
+
+
+def _find_failures(judged: Rejudged) -> list[FailedItem]:
     """Items that fail a build by themselves: broken `must_pass` cases, crashed graders."""
     cases = {case.id: case for case in judged.plan.evalset.cases}
     gates = [gate for gate in judged.plan.evalset.gates if gate.name != "complete"]
     gated = {(gate.arm, gate.role) for gate in gates} or {(AS_IS, CANDIDATE)}
-    lines = []
+    found = []
     for item, result in judged.items:
         is_gated = (item.arm, item.role) in gated
         status, reason = judge_item(cases[item.case], result.records, is_gated=is_gated)
         if status in ("failed", "error"):
-            lines.append(f"{status.upper()} {_name_item(judged.plan, item)} - {reason}")
-    return lines
-
-
-def _name_item(plan: Plan, item: PlannedItem) -> str:
-    role = f"[{item.role}]" if len(plan.roles) > 1 else ""
-    return f"{plan.evalset.path}::{item.arm}::{item.case}{role}"
+            found.append(
+                FailedItem(arm=item.arm, role=item.role, case=item.case, status=status, reason=reason)
+            )
+    return found
 
 
 def show_run(judged: JudgedRun, *, as_json: bool, verbosity: int) -> None:

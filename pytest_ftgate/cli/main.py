@@ -19,6 +19,7 @@ from pytest_ftgate.cli.calibrate_arguments import add_calibrate_arguments
 from pytest_ftgate.cli.compare import add_compare_command, run_compare
 from pytest_ftgate.cli.doctor import add_doctor_command, run_doctor
 from pytest_ftgate.cli.export import add_export_arguments, run_export
+from pytest_ftgate.cli.github import add_github_command, run_github
 from pytest_ftgate.cli.history import add_history_arguments, run_history
 from pytest_ftgate.cli.index import add_index_command, run_index
 from pytest_ftgate.cli.init import add_init_command, complete_init, run_init
@@ -75,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (add_doctor_command, add_index_command, add_compare_command, add_bless_command):
         add(commands)
     others = list(commands.choices.values())
-    for command in (*add_init_command(commands), *others):
+    for command in (*add_init_command(commands), *add_github_command(commands), *others):
         command.add_argument("--json", action="store_true", help="machine-readable output")
     return parser
 
@@ -237,6 +238,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "export": run_export,
     "simulate": _simulate,
     "doctor": run_doctor,
+    "github": run_github,
     "index": run_index,
     "init": run_init,
     "compare": run_compare,

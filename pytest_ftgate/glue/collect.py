@@ -14,6 +14,7 @@ from pytest_ftgate.glue.outcome import Status, judge_item
 from pytest_ftgate.model.evalset import Case
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.trial import Plan, PlannedItem
+from pytest_ftgate.reports.hostile_text import defuse_commands, show_text
 from pytest_ftgate.runner import ItemResult, is_gated
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class EvalsetItem(pytest.Item):
                 reasons = [g.reason for g in record.grades if g.outcome == "failed" and g.reason]
                 lines += [f"  {reason}" for reason in reasons]
                 lines.append(f"  output: {record.output!r:.300}")
-            return "\n".join(lines)
+            return "\n".join(defuse_commands(show_text(line, unicode=True)) for line in lines)
         if isinstance(excinfo.value, FtgateError):
             return self.file.session_state.redactor.redact(str(excinfo.value))
         return super().repr_failure(excinfo, *args)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from pytest_ftgate.failing import find_gate, name_gate
 from pytest_ftgate.glue.outcome import LETTERS
 from pytest_ftgate.glue.payload import status_of
 from pytest_ftgate.model.trial import Plan
@@ -36,17 +37,12 @@ class GateLine:
 
     @property
     def nodeid(self) -> str:
-        name = self.gate.name
-        same = [g for g in self.plan.evalset.gates if g.name == name]
-        if len(same) > 1:
-            name = f"{name}[{self.gate.arm}-{self.gate.role}]"
-        return f"{self.plan.evalset.path}::gate::{name}"
+        return f"{self.plan.evalset.path}::gate::{name_gate(self.plan, self.gate)}"
 
     @property
     def location(self) -> tuple[str, int | None, str]:
-        line = next(
-            (s.where.line for s in self.plan.evalset.gates if s.name == self.gate.name and s.where), None
-        )
+        where = find_gate(self.plan, self.gate)
+        line = where.line if where else None
         return self.plan.evalset.path, None if line is None else line - 1, f"gate::{self.gate.name}"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_ftgate.capability import settle_suites
 from pytest_ftgate.errors import FtgateError, StorageError
+from pytest_ftgate.failing import list_failures, list_problems
 from pytest_ftgate.glue.baselines import BaselineKeeper
 from pytest_ftgate.glue.display import GateLine, gate_reports, problem_reports
 from pytest_ftgate.glue.history import HistoryKeeper
@@ -21,6 +22,7 @@ from pytest_ftgate.glue.payload import Payload, detach
 from pytest_ftgate.glue.preflight import check_run, show_findings
 from pytest_ftgate.glue.session import FtgateSession
 from pytest_ftgate.glue.xdist import XdistController
+from pytest_ftgate.model.build_failure import BuildFailure
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.trial import Plan, PlannedItem
@@ -108,13 +110,20 @@ class GatePlugin:
                 show_gates(session, plan, judgement.gates)
             records = {p.evalset.name: self.records(p) for p, _, _ in self.entries}
             self.baselines.keep(self.output.folder.path, self.entries, records)
-            header = self.output.write(self.entries, records, card)
+            header = self.output.write(self.entries, records, card, self.failures())
             self.history.enter(header, self.entries, records)
         for name in sorted(self.ledger.evalsets() - {plan.evalset.name for plan, _, _ in self.entries}):
             self.state.add_problem(f"items of evalset {name} came back, but it was not decided: never green")
         for problem in self.state.problems:
             show_reports(session, problem_reports(problem))
         self.shown = len(self.state.problems)
+
+    def failures(self) -> list[BuildFailure]:
+        """All that fails the build, as far as it is known."""
+        found = list_problems(self.state.problems)
+        for plan, _, judgement in self.entries:
+            found += list_failures(plan, judgement.gates, self.ledger.failed(plan.evalset.name))
+        return found
 
     def check_distributed(self) -> None:
         """What `check_run` looks at, once it is known which evalsets the workers have."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from pytest_ftgate.failing import FailedItem
 from pytest_ftgate.glue.payload import Payload
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.run import Looks, RunFacts
@@ -55,6 +56,7 @@ class Account:
     unsupported: set[str] = field(default_factory=set)
     probes: dict[str, str] = field(default_factory=dict)
     watches: dict[tuple[str, str], Watch] = field(default_factory=dict)
+    failed: list[FailedItem] = field(default_factory=list)
 
 
 class Ledger:
@@ -75,6 +77,16 @@ class Ledger:
             return False
         account.finished.add(key)
         account.records += map(self._slim, payload.records) if self._slim else payload.records
+        if payload.status in ("failed", "error"):
+            account.failed.append(
+                FailedItem(
+                    arm=payload.arm,
+                    role=payload.role,
+                    case=payload.case,
+                    status=payload.status,
+                    reason=payload.reason,
+                )
+            )
         if payload.dropped:
             account.dropped[payload.arm, payload.role] += payload.dropped
         if payload.looks:
@@ -91,6 +103,10 @@ class Ledger:
     def evalsets(self) -> set[str]:
         """Names of the evalsets that items came back for."""
         return set(self._accounts)
+
+    def failed(self, evalset: str) -> list[FailedItem]:
+        """The items of an evalset that fail the build by themselves, in order of arrival."""
+        return self._accounts.get(evalset, Account()).failed
 
     def records(self, evalset: str) -> list[Record]:
         """All records of an evalset, in order of arrival."""

@@ -8,8 +8,11 @@ from typing import Literal, TypeAlias
 
 from pytest_ftgate.model.evalset import Case
 from pytest_ftgate.model.record import Record
+from pytest_ftgate.reports.hostile_text import cut_text, defuse_commands, show_text
 
 Status: TypeAlias = Literal["passed", "missed", "unanswered", "failed", "error", "ungraded", "not_needed"]
+
+MAX_REASON = 2_000
 
 LETTERS: dict[str, tuple[str, str]] = {
     "missed": ("m", "MISSED"),
@@ -20,11 +23,16 @@ LETTERS: dict[str, tuple[str, str]] = {
 
 
 def judge_item(case: Case, records: Sequence[Record], *, is_gated: bool) -> tuple[Status, str]:
-    """Status and one-line reason of an item.
+    """Status and reason of an item: one line, in which nothing of an answer is invisible or a command.
 
     `is_gated`: a gate reads the item's arm and role. Elsewhere a `must_pass` case is only missed: trying
     a remedy, or comparing with a weaker model, must not fail a build.
     """
+    status, reason = _judge(case, records, is_gated)
+    return status, defuse_commands(show_text(cut_text(reason, MAX_REASON), unicode=True))
+
+
+def _judge(case: Case, records: Sequence[Record], is_gated: bool) -> tuple[Status, str]:
     crashed = [r for r in records if r.outcome == "error" and not r.is_unanswered]
     if crashed:
         return "error", crashed[0].error or "a grader crashed"

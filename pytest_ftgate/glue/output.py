@@ -18,6 +18,7 @@ from pytest_ftgate import __version__
 from pytest_ftgate.errors import FtgateError, StorageError
 from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.glue.session import FtgateSession
+from pytest_ftgate.model.build_failure import BuildFailure
 from pytest_ftgate.model.capability import CapabilityCard
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.summary import Summary
@@ -81,10 +82,11 @@ class RunOutput:
         entries: Sequence[Entry],
         records: Mapping[str, Sequence[Record]],
         card: CapabilityCard | None = None,
+        failures: Sequence[BuildFailure] = (),
     ) -> dict[str, Any]:
         """records.jsonl in plan order, report.json, every report that was asked for; returns the header."""
         header = self.header(entries)
-        self.report = self.state.redactor.redact_json(build_report(header, entries, card))
+        self.report = self.state.redactor.redact_json(build_report(header, entries, card, failures))
         ordered = [r for plan, _, _ in entries for r in sort_records(plan, records[plan.evalset.name])]
         if self._log is not None:
             self._log.close()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from pytest_ftgate.model.build_failure import BuildFailure
 from pytest_ftgate.model.capability import CapabilityCard
 from pytest_ftgate.model.evalset import Json
 from pytest_ftgate.model.finding import Finding
@@ -35,6 +36,7 @@ def build_report(
     header: Mapping[str, Json],
     entries: Sequence[tuple[Plan, Summary, Judgement]],
     card: CapabilityCard | None = None,
+    failures: Sequence[BuildFailure] = (),
 ) -> dict[str, Json]:
     """The report of a run. JSON-safe: no NaN, no lone surrogates, only lists and text-keyed objects."""
     report = {
@@ -42,6 +44,7 @@ def build_report(
         "header": dict(header),
         "evalsets": [describe_evalset(plan, summary, judgement) for plan, summary, judgement in entries],
         "capability": asdict(card) if card else None,
+        "failures": [asdict(failure) for failure in failures],
     }
     safe: dict[str, Json] = make_json_safe(report)
     return safe
