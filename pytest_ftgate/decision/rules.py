@@ -14,7 +14,7 @@ from pytest_ftgate.decision.evidence import (
     proves_at_least,
     proves_at_most,
 )
-from pytest_ftgate.decision.wording import format_compared, format_count, to_ascii
+from pytest_ftgate.decision.wording import UNTIED, format_compared, format_count, to_ascii
 from pytest_ftgate.errors import UnknownNameError
 from pytest_ftgate.model.evalset import Evalset, GateSpec, Json
 from pytest_ftgate.model.protocols import Gate
@@ -282,5 +282,5 @@ def _evaluate_gate(
         reason = f"the gate crashed: {type(error).__name__}: {to_ascii(str(error))[:200]}"
         return _result(spec, "failed", evidence=rule, reason=reason)
     if not summary.tied_to_prompt:
-        result = replace(result, reason=f"{result.reason}; answers not tied to this prompt")
+        result = replace(result, reason=f"{result.reason}{UNTIED}")
     return result

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pytest_ftgate.decision.evidence import PROVE_PASS
 from pytest_ftgate.decision.role_rules import MARGIN
-from pytest_ftgate.decision.wording import format_count
+from pytest_ftgate.decision.wording import UNTIED, format_count
 from pytest_ftgate.model.capability import CapabilityCard, Loss
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset, GateSpec
 from pytest_ftgate.model.verdict import GateResult, Judgement
@@ -44,12 +44,16 @@ def _is_suite_gate(spec: GateSpec) -> bool:
 
 def _hold(gate: GateResult, loss: Loss, card: CapabilityCard) -> GateResult:
     """The same rule as the gate's own, with the corrected p-value in place of its upper bound."""
-    if gate.outcome == "skipped" or gate.value is None or card.tests == 1:
+    if gate.outcome == "skipped" or gate.value is None:
         return gate
     is_proven = loss.outcome != "inconclusive"
     passed = loss.outcome == "retained" or (not is_proven and gate.evidence != PROVE_PASS)
+    untied = UNTIED if gate.reason.endswith(UNTIED) else ""
     return replace(
-        gate, outcome="passed" if passed else "failed", proven=is_proven, reason=_explain(loss, card)
+        gate,
+        outcome="passed" if passed else "failed",
+        proven=is_proven,
+        reason=f"{_explain(loss, card)}{untied}",
     )
 
 
@@ -59,7 +63,9 @@ def _explain(loss: Loss, card: CapabilityCard) -> str:
     found += f" on {format_count(loss.cases, 'case')}"
     if loss.outcome == "retained":
         return f"{found}: retained, a drop of {100 * loss.margin:g} points is excluded"
-    corrected = f"p = {loss.p_lost:.2g}, corrected for the {card.tests} tests of this run"
+    corrected = f"p = {loss.p_lost:.2g}"
+    if card.tests > 1:
+        corrected += f", corrected for the {card.tests} tests of this run"
     if loss.outcome == "lost":
         return f"{found}: lost ({corrected})"
     needed = f"; about {format_count(loss.cases_needed, 'case')} would decide" if loss.cases_needed else ""

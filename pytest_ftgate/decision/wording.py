@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from pytest_ftgate.model.summary import ArmSummary, Rate
 
+UNTIED = "; answers not tied to this prompt"
+"""What the reason of a gate ends in, where recorded answers carry no hash of their request."""
+
 
 def format_percent(share: float | None, decimals: int = 1) -> str:
     """0.612 → '61.2 %'; a whole number of percent loses its decimals; None → 'no value'."""

@@ -146,6 +146,28 @@ def test_judging_again_and_explaining_show_the_same_card(
     assert world.report()["capability"] == card
 
 
+@pytest.mark.slow
+def test_workers_and_merged_shards_give_the_same_card(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = add_suite(world, "knowledge", MATHSTRAL, MISTRAL)
+    rows += add_suite(world, "mathematics", "gpt3-6b-finetuned", "gpt3-6b-verifier")
+    card = replay(world, rows)[2]["capability"]
+    result = world.run("--ftgate-replay", "answers.jsonl", "-n", "2", subprocess=True)
+    assert result.ret == 1
+    assert world.report()["capability"] == card
+    for shard in (1, 2):
+        arguments = ("--ftgate-shard", f"{shard}/2", "--ftgate-dir", f"shard-{shard}")
+        assert world.run("--ftgate-replay", "answers.jsonl", *arguments).ret == 0
+        path = world.path / f"shard-{shard}" / "runs" / "latest" / "report.json"
+        assert json.loads(path.read_text())["capability"] is None
+    monkeypatch.chdir(world.path)
+    capsys.readouterr()
+    assert main(["merge", "shard-1/runs/latest", "shard-2/runs/latest"]) == 1
+    assert "CAPABILITY LOST: knowledge lost" in capsys.readouterr().out
+    assert world.report()["capability"] == card
+
+
 def test_one_suite_s_slight_loss_does_not_fail_the_build_among_many(world: World) -> None:
     """4 of 80 cases lost: proven by itself (p = .03), not among seven suites."""
     cases = [{"id": f"c{n}", "input": f"q{n}", "expected": "yes"} for n in range(80)]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
+from itertools import product
 from math import sqrt
+from pathlib import Path
 from statistics import fmean
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from pytest_ftgate.model.capability import CapabilityCard
@@ -18,6 +22,7 @@ from pytest_ftgate.statistics.sample_size import plan_pairs
 from pytest_ftgate.statistics.suites import SuiteAnswers, compare_suites
 
 ALPHA = 0.05
+DATA = Path(__file__).resolve().parents[1] / "data"
 
 
 def answers(
@@ -148,6 +153,34 @@ def test_an_open_suite_says_how_many_cases_would_decide_and_a_decided_one_does_n
             needed = suite.loss.cases_needed
             assert (needed is None) == (suite.outcome != "inconclusive")
             assert needed is None or needed > suite.loss.cases
+
+
+def test_every_pair_of_mmlu_pro_models_has_the_right_sign_and_each_is_silent_beside_itself() -> None:
+    right: dict[str, list[int]] = {}
+    for row in map(json.loads, (DATA / "mmlu_pro_outputs.jsonl").read_text(encoding="utf-8").splitlines()):
+        right.setdefault(row["model"], []).append(int(row["label"] == "correct"))
+    assert [len(cases) for cases in right.values()] == [84] * 5
+    outcomes = {}
+    for base, candidate in product(right, repeat=2):
+        (suite,) = compare(answers("knowledge", right[candidate], right[base])).suites
+        gain = sum(right[candidate]) - sum(right[base])
+        assert suite.loss is not None
+        assert suite.loss.difference == pytest.approx(gain / 84)
+        outcomes[base, candidate] = suite.outcome
+        assert (suite.outcome == "retained") if base == candidate else (suite.outcome != "lost" or gain < 0)
+    lost = {pair for pair, outcome in outcomes.items() if outcome == "lost"}
+    # By McNemar's exact test these four alone are shown at 5 %, one-sided.
+    assert lost == {
+        ("mathstral-7B-v0.1", "Mistral-7B-v0.1"),
+        ("mathstral-7B-v0.1", "Mistral-7B-Instruct-v0.1"),
+        ("Llama-3.1-8B", "Mistral-7B-Instruct-v0.1"),
+        ("Llama-3.1-8B-Instruct", "Mistral-7B-Instruct-v0.1"),
+    }
+    for base, candidate in product(right, repeat=2):
+        flips = [a - b for a, b in zip(right[candidate], right[base], strict=True)]
+        fixed, broken = flips.count(1), flips.count(-1)
+        exact = binomtest(broken, fixed + broken, alternative="greater").pvalue if fixed + broken else 1.0
+        assert (exact <= 0.05) == ((base, candidate) in lost)
 
 
 def draw(rng: random.Random, skills: list[float], loss: float, k: int) -> list[int]:
