@@ -17,9 +17,9 @@ from pytest_ftgate.reports.baseline_text import (
 )
 from pytest_ftgate.reports.markdown_text import build_table, escape_code, escape_text
 
-FLIPS_SHOWN = 20
+FLIPS_SHOWN = 10
 PATTERNS_SHOWN = 10
-MAX_CELL = 160
+MAX_CELL = 120
 
 
 def list_baseline_blocks(entry: Mapping[str, Any]) -> Iterator[str]:

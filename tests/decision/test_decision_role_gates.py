@@ -8,7 +8,7 @@ import pytest
 from decision_world import build_arm, build_evalset, build_registries, build_summary
 
 from pytest_ftgate.decision.rules import evaluate_gates
-from pytest_ftgate.model.comparison import RolePair
+from pytest_ftgate.model.comparison import AgainstBaseline, BaselinePair, NotCompared, RolePair
 from pytest_ftgate.model.evalset import GateSpec
 from pytest_ftgate.model.verdict import GateResult
 
@@ -84,6 +84,65 @@ def test_without_the_other_model_the_gate_fails_and_says_how_to_give_it(
     result = judge(name, options, None)
     assert result.outcome == "failed"
     assert "--ftgate-use-model" in result.reason
+
+
+def hold(name: str, baseline: AgainstBaseline | None, **options: object) -> GateResult:
+    """The gate's result where the run has this comparison with a baseline, and no other role."""
+    spec = GateSpec(name=name, options=options)
+    summary = replace(build_summary(build_arm("as_is", 0.85)), baseline=baseline)
+    results = evaluate_gates(
+        build_evalset(gates=(spec,)), summary, build_registries().gates, strict=False, evidence=None
+    )
+    return next(result for result in results if result.name == name)
+
+
+@pytest.mark.parametrize("name", ["no_regression", "collapse"])
+def test_without_another_role_a_gate_is_held_against_the_baseline(name: str) -> None:
+    unnamed = hold(name, None)
+    assert (unnamed.outcome, unnamed.proven) == ("skipped", None)
+    assert "--ftgate-compare NAME" in unnamed.reason
+    absent = AgainstBaseline(name="main", found=False, why="there is no baseline main yet")
+    assert (hold(name, absent).outcome, hold(name, absent).reason) == ("skipped", absent.why)
+    required = hold(name, replace(absent, is_required=True))
+    assert required.outcome == "failed"
+    assert "--ftgate-require-baseline" in required.reason
+    # Another role, where the evalset has it, goes before the baseline unless that is stated.
+    assert judge(name, {}, replace(PAIR, collapsed=())).outcome == "passed"
+    assert judge(name, {"against": "baseline"}, replace(PAIR, collapsed=())).outcome == "skipped"
+
+
+@pytest.mark.parametrize("name", ["no_regression", "collapse"])
+def test_a_baseline_of_which_nothing_can_be_compared_fails(name: str) -> None:
+    left = tuple(NotCompared(case=case, why="params") for case in "ab")
+    compared = BaselinePair(arm="as_is", role="candidate", against_arm="as_is", not_comparable=left)
+    result = hold(name, AgainstBaseline(name="main", pairs=(compared,)))
+    assert result.outcome == "failed"
+    assert "2 cases cannot be compared (2 asked with other params)" in result.reason
+    assert "pytest-ftgate bless" in result.reason
+    empty = hold(name, AgainstBaseline(name="main"))
+    assert empty.outcome == "failed"
+    assert "no answers of arm as_is, role candidate" in empty.reason
+
+
+def test_baseline_gates_follow_the_same_bounds_and_name_what_was_left_out() -> None:
+    left = (NotCompared(case="x", why="new"),)
+    compared = BaselinePair(
+        arm="as_is", role="candidate", against_arm="as_is", pair=PAIR, not_comparable=left
+    )
+    found = AgainstBaseline(name="main", pairs=(compared,))
+    result = hold("no_regression", found, against="baseline")
+    assert (result.outcome, result.proven, result.value) == ("passed", True, 0.0)
+    assert "against baseline main" in result.reason
+    assert "1 case cannot be compared (1 not in the baseline)" in result.reason
+    worse = replace(compared, pair=replace(PAIR, upper=-0.01, difference=-0.05, broken=("c1",)))
+    result = hold("no_regression", replace(found, pairs=(worse,)))
+    assert result.outcome == "failed"
+    assert "proven worse (broken: c1)" in result.reason
+    gone = replace(compared, pair=replace(PAIR, collapsed=("c1", "c2"), unassessed=3))
+    result = hold("collapse", replace(found, pairs=(gone,)))
+    assert (result.outcome, result.value) == ("failed", 2.0)
+    assert "2 cases always passed in baseline main, never now (they are: c1, c2)" in result.reason
+    assert "3 cases with fewer than 5 trials not assessed" in result.reason
 
 
 def test_an_undecided_comparison_says_how_many_cases_would_do() -> None:

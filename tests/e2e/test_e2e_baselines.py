@@ -233,3 +233,44 @@ def test_two_workers_save_the_same_bytes_and_compare_alike(world: World) -> None
     assert one.ret == two.ret == 1
     assert world.entry()["baseline"]["pairs"] == alone
     assert gates(world)["collapse"] == "failed"
+
+
+HOSTILE = (
+    "\x1b[31mred\x1b[0m \x07\u202egnp <script>alert(1)</script> ](javascript:x) @everyone | `` |"
+    "\n::set-output name=x::y\n::add-mask::z\n##[error]no "
+)
+
+
+def test_hostile_answers_stay_what_they_are_in_every_report(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "sk-planted-0123456789abcdef"
+    monkeypatch.setenv("PLANTED_API_KEY", key)
+    answers = Answers()
+    with world.serve(answers) as server:
+        write(world, server, count=20)
+        assert world.run("--ftgate-save", "main").ret == 0
+        server.script = lambda _call: HOSTILE + key + "x" * 50_000
+        report = ("--ftgate-report", "markdown=out.md", "--junitxml=j.xml")
+        result = world.run("--ftgate-compare", "main", "--ftgate-refresh", "--ftgate-save", "next", *report)
+    assert result.ret == 1
+    saved = (world.path / ".ftgate" / "baselines" / "next" / "t.json").read_text()
+    markdown = (world.path / "out.md").read_text()
+    told = [result.stdout.str(), result.stderr.str(), saved, markdown, (world.path / "j.xml").read_text()]
+    told.append(json.dumps(world.report()["evalsets"][0]["baseline"]))
+    assert not any(key in text for text in told)
+    assert len(saved) < 40_000, "answers are cut"
+    assert len(json.dumps(world.entry()["baseline"])) < 60_000
+    terminal = result.stdout.str()
+    assert "\x1b" not in terminal
+    assert "\u202e" not in terminal
+    lines = [*terminal.splitlines(), *markdown.splitlines()]
+    assert not [line for line in lines if line.lstrip().startswith(("::", "##["))]
+    rows = [line for line in markdown.splitlines() if line.startswith("| broken")]
+    assert len(rows) == 10
+    assert "10 more broken" in markdown
+    for row in rows:
+        code = row.replace("\\|", "")
+        assert code.count(" | ") == 6, "no cell is broken open"
+        assert "<script>" in row, "inside a code span it is only text"
+        assert "::" not in row

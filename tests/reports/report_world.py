@@ -10,6 +10,15 @@ from typing import Any
 from decision_world import build_evalset, build_pattern, build_registries, justified, pattern_set, worlds
 
 from pytest_ftgate.decision.questions import decide
+from pytest_ftgate.model.comparison import (
+    AgainstBaseline,
+    BaselinePair,
+    Flip,
+    FormDrift,
+    NotCompared,
+    PatternDrift,
+    RolePair,
+)
 from pytest_ftgate.model.evalset import Evalset
 from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.summary import Example, Summary
@@ -47,6 +56,31 @@ def planned_report() -> dict[str, Any]:
     return report_of(build_evalset(economics=economics), justified())
 
 
+def hostile_comparison() -> AgainstBaseline:
+    """A comparison with a baseline whose every text is hostile."""
+    held = RolePair(
+        arm="as_is", against="baseline", cases=9, difference=-0.1, lower=-0.3, upper=0.1,
+        fixed=(f"f{HOSTILE}",), broken=(f"b{HOSTILE}",),
+    )  # fmt: skip
+    counts = {"passed_before": 5, "graded_before": 5, "passed_now": 0, "graded_now": 5}
+    texts = {"signature": HOSTILE, "input": HOSTILE, "expected": HOSTILE, "before": HOSTILE, "now": HOSTILE}
+    drift = {"trials_before": 0, "trials_now": 3, "cases_before": 0, "cases_now": 2, "is_proven": False}
+    pair = BaselinePair(
+        arm="as_is",
+        role="candidate",
+        against_arm="as_is",
+        pair=held,
+        before=0.9,
+        now=0.8,
+        flips=tuple(Flip(case=f"{way}{HOSTILE}", way=way, **counts, **texts) for way in ("fixed", "broken")),
+        not_comparable=(NotCompared(case=HOSTILE, why="new"),),
+        form=FormDrift(before=0.0, now=0.3, difference=0.3, lower=0.1, upper=0.5),
+        patterns=tuple(PatternDrift(signature=HOSTILE, way=way, **drift) for way in ("new", "gone", "grown")),
+        changes=(f"model: {HOSTILE} then, {HOSTILE} now",),
+    )
+    return AgainstBaseline(name=f"x{HOSTILE}", pairs=(pair,))
+
+
 def hostile_report() -> dict[str, Any]:
     """Hostile text wherever a model, a vendor or an evalset can put it."""
     example = Example(
@@ -68,6 +102,7 @@ def hostile_report() -> dict[str, Any]:
         tags={HOSTILE: arms[0].accuracy},
         fields={HOSTILE: arms[0].accuracy},
         resolved_models={"candidate": (HOSTILE,)},
+        baseline=hostile_comparison(),
         tied_to_prompt=False,
     )
     return report_of(build_evalset(), summary)
