@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 
 from pytest_ftgate.errors import SettingsError, suggest
+from pytest_ftgate.model.evalset import ModelSpec
 
 SUITES = (
     "mathematics",
@@ -43,14 +44,14 @@ _UNNAMED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackOptions:
-    """What the evalsets say. `models`: role → model id; roles without one are left to the command line.
+    """What the evalsets say. `models`: role → model; roles without one are left to the command line.
 
     `margin`: the drop in accuracy that would not matter. `native_tools`: functions are offered as tools of
     the call, in place of a text that any model can be asked with.
     """
 
     suites: Sequence[str] = SUITES
-    models: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, ModelSpec] = field(default_factory=dict)
     margin: float = MARGIN
     repeats: int = REPEATS
     native_tools: bool = False
@@ -78,22 +79,24 @@ def _fill(text: str, options: PackOptions) -> str:
         (", map: {tools: functions}", _NATIVE_TOOLS) if options.native_tools else ("", _TEXT_TOOLS)
     )
     values = {
-        "@MODELS@": _write_models(options.models),
         "@REPEATS@": str(options.repeats),
         "@MARGIN@": f"{options.margin:g}",
         "@TOOLS_PROMPT@": prompt,
         "@TOOLS@": tools,
+        # The last, so that no name of a model is taken for a mark.
+        "@MODELS@": _write_models(options.models),
     }
     for mark, value in values.items():
         text = text.replace(mark, value)
     return text
 
 
-def _write_models(models: Mapping[str, str]) -> str:
-    """Model ids in double quotes: JSON texts are YAML."""
-    lines = [
-        f"  {role}: {{model: {json.dumps(model, ensure_ascii=False)}}}" for role, model in models.items()
-    ]
+def _write_models(models: Mapping[str, ModelSpec]) -> str:
+    """Ids and params as JSON, which YAML reads."""
+    lines = []
+    for role, spec in models.items():
+        written = {"model": spec.model} | ({"params": dict(spec.params)} if spec.params else {})
+        lines.append(f"  {role}: {json.dumps(written, ensure_ascii=False)}")
     return "\n".join(["models:", *lines]) if lines else _UNNAMED
 
 

@@ -121,6 +121,12 @@ def test_files_that_are_there_are_kept_unless_forced(
         (["--margin", "nan"], "drop in accuracy"),
         (["--margin", "much"], "no number"),
         (["--repeats", "0"], "repeats"),
+        (["--param", "temperature"], "NAME=VALUE"),
+        (["--param", "temperature=0"], "--base and --candidate"),
+        (["--param", "base.temperature=0", "--candidate", "a/b"], "--base"),
+        (["--param", "judge.temperature=0", *MODELS], "base or candidate"),
+        (["--param", "base.=0", *MODELS], "base or candidate"),
+        (["--param", "api_key=sk-abcdefghijklmnopqrstuvwx", *MODELS], "environment"),
     ],
 )
 def test_bad_values_are_told_and_nothing_is_written(
@@ -131,7 +137,9 @@ def test_bad_values_are_told_and_nothing_is_written(
     except SystemExit as error:
         status = error.code
     assert status == 2
-    assert what in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert what in told
+    assert "abcdefghij" not in told
     assert not (folder / "general").exists()
 
 
@@ -140,6 +148,15 @@ def test_a_model_s_name_stays_a_name(folder: Path, model: str) -> None:
     assert main(["init", "general", "--suites", "mathematics", "--base", model, "--candidate", "a/b"]) == 0
     evalset = load(folder / "general" / "mathematics.evalset.yaml", folder).evalset
     assert evalset.models["base"].model == model
+
+
+def test_params_go_to_both_models_or_to_the_one_named(folder: Path) -> None:
+    params = ["temperature=0", 'candidate.extra_body={"a": [1]}', "base.api_base=http://127.0.0.1:8000/v1"]
+    flags = [flag for param in params for flag in ("--param", param)]
+    assert main(["init", "general", "--suites", "mathematics", *MODELS, *flags]) == 0
+    models = load(folder / "general" / "mathematics.evalset.yaml", folder).evalset.models
+    assert models["base"].params == {"temperature": 0, "api_base": "http://127.0.0.1:8000/v1"}
+    assert models["candidate"].params == {"temperature": 0, "extra_body": {"a": [1]}}
 
 
 def test_a_folder_that_cannot_be_written_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -126,6 +126,8 @@ def test_right_answers_pass_every_suite_and_a_loss_is_found_where_it_is(world: W
     assert "retained in 5 of 7 suites; not decided: coding." in text
     failed = {e["name"] for e in world.report()["evalsets"] for g in e["gates"] if g["outcome"] == "failed"}
     assert failed == {"general-tool-calling"}
+    document = (DATA.parents[1] / "docs" / "general.md").read_text(encoding="utf-8")
+    assert document.split("```text\n")[1].split("\n```")[0] in output
 
 
 def test_recorded_models_offline_by_replay(world: World, pack: Any) -> None:
@@ -161,8 +163,6 @@ def test_recorded_models_offline_by_replay(world: World, pack: Any) -> None:
 
 
 def test_live_on_two_models(world: World, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    (cases,) = pack("mathematics").values()
-    keep_cases(world, "mathematics", {case["id"] for case in cases[:30]})
     monkeypatch.setenv("OPENAI_API_KEY", "not-needed")
 
     def script(call: Call) -> str:
@@ -170,9 +170,8 @@ def test_live_on_two_models(world: World, pack: Any, monkeypatch: pytest.MonkeyP
         return f"The answer is {case['expected'] if call['model'] == 'untuned' else 'unknown'}."
 
     with ChatServer(script) as server:
-        path = world.path / "general" / "mathematics.evalset.yaml"
-        params = json.dumps({"api_base": server.base_url})
-        path.write_text(path.read_text().replace('tuned"}', f'tuned", params: {params}}}'))
+        (cases,) = pack("mathematics", param=f"api_base={server.base_url}").values()
+        keep_cases(world, "mathematics", {case["id"] for case in cases[:30]})
         result = world.run("general")
         assert server.count == 60
     card = world.report()["capability"]
