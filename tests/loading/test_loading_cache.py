@@ -40,6 +40,7 @@ gates:
   latency: {p95_s: 2.0}
 decision: {alpha: 0.04, waive: {context: none there}, knowledge: {changes: weekly, citations: true}}
 economics: {calls_per_month: 300000}
+suite: {name: plain JSON, weight: 2}
 cases:
   - id: one
     input: {deep: [1, 2.0, null, "12:30", yes]}

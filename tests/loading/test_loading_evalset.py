@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_ftgate.loading.evalset_file import load_evalset
-from pytest_ftgate.model.evalset import Evalset, GraderSpec, Knowledge, Location, ModelSpec, Price
+from pytest_ftgate.model.evalset import Evalset, GraderSpec, Knowledge, Location, ModelSpec, Price, Suite
 from pytest_ftgate.registry import Registries
 
 Load = Callable[..., Evalset]
@@ -47,6 +47,7 @@ gates:
   latency: off
 decision: {min_cases: 60, knowledge: {changes: weekly, citations: true}, waive: {context: no documents}}
 economics: {calls_per_month: 300000, fine_tune: {method: lora, params_b: 8}}
+suite: {name: invoices, weight: 0.5}
 cases:
   - {id: inv-001, input: "one", expected: {total: 12.5}, context: "c",
      tags: [eu], must_pass: true, vars: {x: 1}}
@@ -91,6 +92,7 @@ def test_head(full: Evalset) -> None:
     assert full.decision.knowledge == Knowledge(stated=True, changes="weekly", citations=True)
     assert full.decision.waive == {"context": "no documents"}
     assert full.economics["fine_tune"]["params_b"] == 8
+    assert full.suite == Suite(name="invoices", weight=0.5)
 
 
 def test_schemas_are_read_into_the_graders(full: Evalset) -> None:

@@ -58,7 +58,10 @@ def test_any_document(load: Load, document: dict[str, Any]) -> None:
 
 @relaxed
 @given(
-    st.sampled_from(["prompt", "graders", "arms", "gates", "decision", "models", "cases", "economics"]), NODES
+    st.sampled_from(
+        ["prompt", "graders", "arms", "gates", "decision", "models", "cases", "economics", "suite"]
+    ),
+    NODES,
 )
 def test_any_section(load: Load, section: str, value: Any) -> None:
     document = {"prompt": "{{ input }}", "graders": ["equals"], "cases": [{"input": "a"}], section: value}

@@ -208,7 +208,7 @@ def test_error_rates_of_the_card(k: int, accuracy: float, size: int) -> None:
     """False `lost` in A/A runs, false `retained` at the margin, and what is found of 20 points."""
     rng = random.Random(23)
     runs, names = 700, range(4)
-    lost = retained = all_retained = found = 0
+    lost = retained = all_retained = overall_retained = found = 0
     for _ in range(runs):
         skills = [
             [rng.betavariate(accuracy * 3, (1 - accuracy) * 3) * 0.95 + 0.05 for _ in range(size)]
@@ -225,9 +225,13 @@ def test_error_rates_of_the_card(k: int, accuracy: float, size: int) -> None:
         at_margin = card(0.05, range(1))
         retained += at_margin.suites[0].outcome == "retained"
         all_retained += at_margin.outcome == "retained"
+        whole = card(0.05, range(4)).overall
+        assert whole is not None
+        overall_retained += whole.outcome == "retained"
         found += card(0.20, range(1)).suites[0].outcome == "lost"
     # 700 runs at .05: more than 53 with probability .002.
     assert lost <= 53
     assert retained <= 53
     assert all_retained <= retained
+    assert overall_retained <= 53
     assert found / runs > (0.55 if k == 1 else 0.95)
