@@ -71,7 +71,7 @@ def bodies(server: ChatServer) -> Counter[str]:
 
 
 def start(world: World, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "pytest", "--ftgate", *QUICK, *arguments]
+    command = [sys.executable, "-u", "-m", "pytest", "--ftgate", *QUICK, *arguments]
     return subprocess.Popen(
         command, cwd=world.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
     )
@@ -134,15 +134,28 @@ def test_refresh_asks_again(world: World) -> None:
     assert {r["cached"] for r in world.records()} == {False}
 
 
+def read_until(text: str, process: subprocess.Popen[str]) -> str:
+    """What the process prints up to and with `text`, which need not end a line."""
+    assert process.stdout is not None
+    read = ""
+    while text not in read:
+        char = process.stdout.read(1)
+        assert char, f"ended before it printed {text}: {read}"
+        read += char
+    return read
+
+
 @pytest.mark.slow
 def test_interrupted(world: World) -> None:
+    """By Ctrl-C once case 20 has begun, whose answer never comes: the twenty before it are booked."""
     with world.serve(lambda call: Reply(f"yes-{call.prompt[-4:]}", hang=number_of(call) >= 20)) as server:
         world.write("t", simple(server, count=40, decision={"looks": 1}))
-        process = start(world, "--ftgate-concurrency", "8")
+        process = start(world, "-v", "--ftgate-concurrency", "8")
+        read = read_until("::c020", process)
         wait_until(lambda: server.completed >= 40 and server.in_flight == 8, process)
-        time.sleep(1)
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=40)
+        rest, _ = process.communicate(timeout=120)
+        output = read + rest
         assert process.returncode == 2, output
         assert world.verdict()["decision"] == "incomplete"
         assert "interrupted" in world.entry()["stop"]

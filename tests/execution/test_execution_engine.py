@@ -338,14 +338,22 @@ def test_a_wait_can_run_out_of_time_and_be_repeated(make_engine):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_breaks_a_wait_and_close_does_not_hang(make_engine):
-    engine = make_engine(Scripted(delay_s=60), timeout_s=60)
+    engine = make_engine(Scripted(delay_s=600), timeout_s=600)
     engine.submit(numbered(100))
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-    started = time.monotonic()
+    key = make_trial(case="c-0").key
+
+    def interrupt_the_wait() -> None:
+        while key not in engine._awaited:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupter = threading.Thread(target=interrupt_the_wait)
+    interrupter.start()
     with pytest.raises(KeyboardInterrupt):
-        engine.wait(make_trial(case="c-0").key)
+        engine.wait(key)
     engine.close()
-    assert time.monotonic() - started < 3
+    interrupter.join()
+    assert not engine._thread.is_alive()
 
 
 def test_cancel_gives_everything_up_and_the_engine_lives_on(make_engine):
