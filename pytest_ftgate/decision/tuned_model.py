@@ -52,7 +52,7 @@ def compare_latency(situation: Situation, figures: Figures, arm: ArmSummary | No
 def count_examples(
     situation: Situation, figures: Figures, arm: ArmSummary | None, purpose: Purpose
 ) -> TrainingExamples:
-    """Few-shot examples are at hand; cases judge, so they are not for training."""
+    """Few-shot examples and cases of `split: dev` are at hand; the other cases judge."""
     references = read_references()
     is_distilling = purpose == "distill"
     reference = (
@@ -62,7 +62,8 @@ def count_examples(
     stated = figures.take(name)
     wanted: OpenRange = (reference[0], reference[1]) if stated is None else stated
     origin: Origin = "reference" if stated is None else "stated"
-    at_hand = len(_list_examples(situation))
+    dev = sum(case.has_expected and not case.judges for case in situation.evalset.cases)
+    at_hand = dev + len(_list_examples(situation))
     usd = arm.spending.usd if arm and arm.spending else None
     return TrainingExamples(
         at_hand=at_hand,

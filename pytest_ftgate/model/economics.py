@@ -178,8 +178,9 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingExamples:
-    """`at_hand`: examples of few-shot pools; cases judge, and are not for training. `missing`: of the least
-    wanted. `generation_usd`: what today's model would cost to answer as many as are wanted (distilling)."""
+    """`at_hand`: examples of few-shot pools and cases of `split: dev`; the others judge. `missing`: of the
+    least wanted. `generation_usd`: what today's model would cost to answer as many as are wanted, to distil.
+    """
 
     at_hand: int
     judging_cases: int

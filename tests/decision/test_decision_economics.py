@@ -25,7 +25,7 @@ from plan_oracle import find_differences, leaves
 
 from pytest_ftgate.decision.figures import read_references
 from pytest_ftgate.decision.questions import decide
-from pytest_ftgate.model.evalset import ArmSpec, GateSpec
+from pytest_ftgate.model.evalset import ArmSpec, Case, GateSpec
 from pytest_ftgate.model.spending import UsdDifference
 from pytest_ftgate.model.summary import CaseTally
 from pytest_ftgate.model.trial import Plan
@@ -34,11 +34,12 @@ from pytest_ftgate.reports.report import build_report
 WEEKS_PER_MONTH = 365.25 / 12 / 7
 
 
-def entry_of(summary: Any = None, arms: Any = None, gates: Any = None, **economics: Any) -> dict[str, Any]:
+def entry_of(
+    summary: Any = None, arms: Any = None, gates: Any = None, cases: Any = None, **economics: Any
+) -> dict[str, Any]:
     """What the report says of an evalset, as one would read it from report.json."""
-    changes = (
-        {"economics": economics} | ({"arms": arms} if arms else {}) | ({"gates": gates} if gates else {})
-    )
+    given = {"arms": arms, "gates": gates, "cases": cases}
+    changes = {"economics": economics} | {name: value for name, value in given.items() if value}
     evalset, summary = build_evalset(**changes), summary or justified()
     judgement = decide(evalset, summary, strict=False, evidence=None, registries=build_registries())
     plan = Plan(
@@ -401,6 +402,9 @@ def test_examples_at_hand_are_counted_once() -> None:
         [50, None],
         47,
     )
+    dev = [Case(id=f"d{i}", has_expected=i > 0, context="c", split="dev") for i in range(5)]
+    cases = (*build_evalset().cases, *dev)
+    assert plan_of(arms=arms, cases=cases)["examples"]["at_hand"] == 7, "dev cases with an expected output"
     assert plan_of(fine_tune={"examples_wanted": 777})["examples"]["wanted"] == [777, 777]
 
 
