@@ -92,6 +92,18 @@ def _report_split(plan: Plan) -> Iterable[Finding]:
             remedy="mark cases that no prompt is chosen by `split: holdout`, or take `split` out",
             blocks=True,
         )
+    groups = {case.group for case in judging if case.group is not None}
+    shared = {case.group for case in cases if not case.judges and case.group in groups}
+    if shared:
+        verb = "lies" if len(shared) == 1 else "lie"
+        yield Finding(
+            rule="group-in-both-splits",
+            severity="warning",
+            what=f"{format_count(len(shared), 'group')} of cases {verb} in both "
+            "dev and holdout: what was learned from one half helps with the other",
+            cases=tuple(case.id for case in cases if case.group in shared),
+            remedy="keep each `group` in one split",
+        )
     unmarked = tuple(case.id for case in cases if case.split is None)
     if unmarked and len(unmarked) < len(cases):
         yield Finding(

@@ -175,17 +175,23 @@ def test_only_cases_that_judge_count_towards_fifty(
     assert "none judges" in " ".join(capsys.readouterr().out.split())
 
 
-def test_cases_without_a_split_beside_others_are_said_to_judge(
+def test_cases_without_a_split_beside_others_and_groups_in_both_are_told(
     world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = split_cases()
     del mine[30]["split"]
+    for place in (3, 40):
+        mine[place]["group"] = "customer 7"
+    for place in (41, 42):
+        mine[place]["group"] = "customer 8"
     world.write("tickets", evalset(0, cases=mine, models={"candidate": "openai/m"}))
     monkeypatch.chdir(world.path)
     main(["check", ".", "--json"])
     [found] = json.loads(capsys.readouterr().out)
     [note] = [f for f in found["findings"] if f["rule"] == "unmarked-split"]
     assert note["cases"] == ["c030"]
+    [note] = [f for f in found["findings"] if f["rule"] == "group-in-both-splits"]
+    assert (note["severity"], note["cases"]) == ("warning", ["c003", "c040"])
 
 
 def test_prompts_tried_on_dev_are_not_counted_as_tried_on_holdout(
