@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -100,6 +101,27 @@ def test_workers_one_process_and_judging_again_agree(world: World, monkeypatch: 
     main(["judge", "latest"])
     judged = comparable(world.entry())
     assert (judged["verdict"], judged["split"]) == (alone["verdict"], alone["split"])
+
+
+def test_merged_shards_decide_as_one_process(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards run every arm, `context` too, which one process does not need."""
+    monkeypatch.chdir(world.path)
+    with world.serve(script(helped)) as server:
+        world.write("tickets", with_split(server))
+        world.run()
+        alone, folders = comparable(world.entry()), []
+        server.reset()
+        for index in (1, 2):
+            shutil.rmtree(world.path / ".ftgate")
+            assert world.run("--ftgate-shard", f"{index}/2").ret == 0
+            folders.append(str(world.path / f"shard-{index}"))
+            shutil.copytree((world.path / ".ftgate" / "runs" / "latest").resolve(), folders[-1])
+    assert main(["merge", *folders]) == 1
+    merged = comparable(world.entry())
+    assert merged["verdict"]["reason"] == alone["verdict"]["reason"]
+    assert merged["split"] == {**alone["split"], "chosen": ["few_shot", "context"]}
+    for before, after in zip(alone["arms"][:-1], merged["arms"][:-1], strict=True):
+        assert (after["accuracy"], after["dev_accuracy"]) == (before["accuracy"], before["dev_accuracy"])
 
 
 @pytest.mark.parametrize("selection", [("-k", "split:dev"), ("-m", "ftgate(split='dev')")])
