@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_ftgate.cli.check import check_evalsets
 from pytest_ftgate.errors import SettingsError
 from pytest_ftgate.general_pack import MARGIN, REPEATS, SUITES, PackOptions, build_pack
 from pytest_ftgate.model.evalset import Json, ModelSpec
@@ -40,6 +39,8 @@ def add_general_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_init_general(options: argparse.Namespace) -> int:
     """Write the pack, then read it as a run would; returns the exit status. Raises SettingsError."""
+    from pytest_ftgate.cli.check import check_evalsets
+
     named = {role: model for role in ROLES if (model := getattr(options, role))}
     models = add_params(named, options.param)
     written = build_pack(
