@@ -64,8 +64,8 @@ def describe_baseline(
     """What a run of an evalset is as a baseline; the same whatever the order of the records."""
     evalset = plan.evalset
     arms = [arm for arm in summary.arms if arm.status == "run" and arm.tallies]
-    room = _find_room(len(evalset.cases), sum(len(arm.tallies) for arm in arms))
     judged = _sort_judged(plan, records, summary)
+    room = _find_room(len(evalset.cases), sum(map(len, judged.values())))
     digests: dict[int, str] = {}
     for specs in plan.graders.values():
         if id(specs) not in digests:
@@ -119,6 +119,7 @@ def _describe_case(case: Case, graders: str, room: int) -> BaselineCase:
         expected=_cut(json_text(case.expected), room) if case.has_expected else None,
         group=case.group,
         tags=case.tags,
+        is_dev=case.split == "dev",
     )
 
 
@@ -197,7 +198,7 @@ def _describe_arm(
         look=looks.look if looks else 0,
         looks=looks.looks if looks else 0,
         cost_usd_per_1k_cases=arm.cost_usd_per_1k_cases,
-        cases={tally.case: _describe_outcome(judged[tally.case], room) for tally in arm.tallies},
+        cases={case: _describe_outcome(found, room) for case, found in judged.items()},
     )
 
 

@@ -17,6 +17,7 @@ class BaselineCase:
     """A case as it was asked. `hash`: of what it asks and expects; `graders`: of the rules that judged it.
 
     Two runs can be compared on it where both are equal. `input` and `expected` are cut texts, to show.
+    `is_dev`: its authors look at it while they change the prompt (`split: dev`).
     """
 
     id: str
@@ -26,6 +27,7 @@ class BaselineCase:
     expected: str | None = None
     group: str | None = None
     tags: tuple[str, ...] = ()
+    is_dev: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,13 @@ class Baseline:
     gates: tuple[GateSpec, ...] = ()
     cases: Mapping[str, BaselineCase] = field(default_factory=dict)
     arms: tuple[BaselineArm, ...] = ()
+
+    @property
+    def unjudging(self) -> frozenset[str]:
+        """Cases that are in no rate: those of dev, unless only they were run."""
+        dev = frozenset(case.id for case in self.cases.values() if case.is_dev)
+        is_dev_alone = all(case in dev for arm in self.arms for case in arm.cases)
+        return frozenset() if is_dev_alone else dev
 
     def arm(self, name: str, role: str) -> BaselineArm | None:
         """That arm × role, or None."""

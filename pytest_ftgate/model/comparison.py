@@ -78,10 +78,10 @@ class Flip:
 
 
 Incomparable: TypeAlias = Literal[
-    "new", "gone", "changed", "graders", "params", "not_judged_now", "not_judged_before"
+    "new", "gone", "changed", "graders", "params", "dev", "not_judged_now", "not_judged_before"
 ]
 """Why a case cannot be compared: it is in one run only, asks or expects something else, was judged by other
-graders or asked with other params, or has no judged trial in one of the runs."""
+graders or asked with other params, judges nothing (`split: dev`), or has no judged trial in one run."""
 
 INCOMPARABLE: Mapping[str, str] = {
     "new": "not in the baseline",
@@ -89,6 +89,7 @@ INCOMPARABLE: Mapping[str, str] = {
     "changed": "changed in what they ask or expect",
     "graders": "judged by other graders",
     "params": "asked with other params",
+    "dev": "of split dev, which judge nothing",
     "not_judged_now": "not judged in this run",
     "not_judged_before": "not judged in the baseline",
 }

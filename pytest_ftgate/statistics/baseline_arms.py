@@ -14,7 +14,10 @@ from pytest_ftgate.statistics.rates import measure_rate
 def summarise_baseline(baseline: Baseline) -> Summary:
     """The summary of a saved run; what its counts do not tell is left at its default."""
     groups = {case.id: case.group for case in baseline.cases.values() if case.group is not None}
-    arms = tuple(summarise_baseline_arm(arm, groups, baseline.alpha) for arm in baseline.arms)
+    left_out = baseline.unjudging
+    arms = tuple(
+        summarise_baseline_arm(arm, groups, baseline.alpha, left_out=left_out) for arm in baseline.arms
+    )
     return Summary(
         evalset=baseline.evalset,
         path=baseline.path,
@@ -27,10 +30,14 @@ def summarise_baseline(baseline: Baseline) -> Summary:
     )
 
 
-def summarise_baseline_arm(arm: BaselineArm, groups: Mapping[str, str], alpha: float) -> ArmSummary:
-    """The summary of one arm × role of a saved run."""
+def summarise_baseline_arm(
+    arm: BaselineArm, groups: Mapping[str, str], alpha: float, *, left_out: frozenset[str] = frozenset()
+) -> ArmSummary:
+    """The summary of one arm × role of a saved run; `left_out`: cases that are in no rate."""
     looks = Looks(look=arm.look, looks=arm.looks) if arm.looks else None
-    graded = {case: outcome.graded for case, outcome in arm.cases.items() if outcome.graded}
+    graded = {
+        case: outcome.graded for case, outcome in arm.cases.items() if outcome.graded and case not in left_out
+    }
     passed = {case: arm.cases[case].passed for case in graded if arm.cases[case].passed}
     malformed = {case: count for case in graded if (count := count_malformed(arm.cases[case]))}
     return ArmSummary(

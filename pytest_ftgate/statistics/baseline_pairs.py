@@ -58,7 +58,7 @@ def compare_baselines(
             replace(
                 pair,
                 not_comparable=tuple(sorted((*unlike, *rest), key=lambda left: (left.why, left.case))),
-                changes=tuple(_list_changes(own, other)),
+                changes=(*_list_changes(own, other), *_tell_untied(before)),
             )
         )
     return tuple(pairs)
@@ -131,6 +131,11 @@ def _list_flips(pair: RolePair, both: Outcomes, now: Baseline) -> Iterable[Flip]
                 before=other.answer,
                 now=own.answer,
             )
+
+
+def _tell_untied(before: Baseline) -> Iterable[str]:
+    if not before.tied_to_prompt:
+        yield "the baseline's answers are not tied to a prompt: recorded without the hash of their request"
 
 
 def _list_changes(own: BaselineArm, other: BaselineArm) -> Iterable[str]:

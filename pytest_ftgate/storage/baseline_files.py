@@ -123,6 +123,8 @@ def _encode_case(case: BaselineCase, usual: str) -> dict[str, Json]:
             line[name] = getattr(case, name)
     if case.tags:
         line["tags"] = list(case.tags)
+    if case.is_dev:
+        line["is_dev"] = True
     return line
 
 

@@ -70,6 +70,7 @@ def _decode_case(name: str, body: Mapping[str, Any], at: str, usual: str) -> Bas
         expected=read_text_or_none(body, "expected", at=at),
         group=read_text_or_none(body, "group", at=at),
         tags=read_texts(body, "tags", at=at),
+        is_dev=read_flag(body, "is_dev", False, at=at),
     )
 
 

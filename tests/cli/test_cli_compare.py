@@ -200,7 +200,6 @@ def test_judging_again_saves_and_compares(world: World, capsys: pytest.CaptureFi
     assert main(["compare", "main", "latest"]) == 1
 
 
-@pytest.mark.slow
 def test_shards_keep_nothing_and_their_merge_does(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     replay(world, arguments=("--ftgate-save", "main"))
     folders = []

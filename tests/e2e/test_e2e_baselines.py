@@ -274,3 +274,68 @@ def test_hostile_answers_stay_what_they_are_in_every_report(
         assert code.count(" | ") == 6, "no cell is broken open"
         assert "<script>" in row, "inside a code span it is only text"
         assert "::" not in row
+
+
+CONFTEST = """
+from pytest_ftgate.model.verdict import GateResult
+
+class NoDrop:
+    options = {}
+
+    def evaluate(self, spec, summary, *, evidence, baseline=None):
+        then = baseline.arm("as_is").accuracy.value if baseline else None
+        now = summary.arm("as_is").accuracy.value
+        return GateResult(
+            name=spec.name, arm=spec.arm, role=spec.role, value=now, limit=then, reason=f"{then} then",
+            outcome="skipped" if then is None else "passed" if now >= then else "failed",
+        )
+
+def pytest_ftgate_register_gates(registry):
+    registry.register("no_drop", NoDrop())
+
+def pytest_ftgate_decide(summary, baseline):
+    print("decided with", baseline and baseline.arm("as_is").accuracy.hits)
+"""
+
+
+def test_gates_and_decisions_of_others_get_the_baseline(world: World) -> None:
+    world.pytester.makeconftest(CONFTEST)
+    answers = Answers()
+    with world.serve(answers) as server:
+        write(world, server, count=10, gates={"accuracy": "off", "no_drop": {}})
+        assert world.run("-s", "--ftgate-save", "main").ret == 0
+        assert gates(world)["no_drop"] == "skipped"
+        answers.wrong = {"c003"}
+        result = world.run("-s", "--ftgate-compare", "main", "--ftgate-refresh")
+    assert result.ret == 1
+    assert gates(world)["no_drop"] == "failed"
+    result.stdout.fnmatch_lines(["*decided with 50*"])
+
+
+def test_dev_cases_are_held_against_dev_and_never_gated(world: World) -> None:
+    cases = [{**case, "split": "dev" if i < 10 else "holdout"} for i, case in enumerate(make_cases(30))]
+    answers = Answers()
+    with world.serve(answers) as server:
+        write(world, server, cases=cases)
+        assert world.run("--ftgate-save", "main").ret == 0
+        answers.wrong = {"c001", "c002"}
+        arguments = ("--ftgate-compare", "main", "--ftgate-refresh")
+        assert world.run(*arguments).ret == 0, "dev cases judge nothing"
+        pair = compared(world)
+        assert pair["pair"]["cases"] == 20
+        assert {left["why"] for left in pair["not_comparable"]} == {"dev"}
+        assert world.run("-k", "split:dev", *arguments).ret == 0
+        pair = compared(world)
+        assert pair["pair"]["cases"] == 10
+        assert pair["pair"]["broken"] == ["c001", "c002"]
+
+
+def test_arms_are_not_stopped_early_where_runs_are_compared(world: World) -> None:
+    with world.serve(Answers()) as server:
+        write(world, server, count=100, decision={}, gates={"accuracy": {}})
+        assert world.run().ret == 0
+        assert server.count < 500, "proven at an early look"
+        assert world.run("--ftgate-save", "main").ret == 0
+        assert server.count == 500
+        assert world.run("--ftgate-compare", "main").ret == 0
+    assert compared(world)["pair"]["cases"] == 100

@@ -180,18 +180,29 @@ def test_other_tests_run_and_the_reason_is_reported(repository: Repository) -> N
         result.stdout.fnmatch_lines(["ftgate: file.evalset.yaml changed since HEAD (prompts/v1.md)"])
         assert [entry["name"] for entry in world.report()["evalsets"]] == ["file"]
         assert world.report()["header"]["settings"]["changed_since"] == "HEAD"
-        spread = world.run("--ftgate-changed-since", "main", "-n", "2", subprocess=True)
-        assert spread.ret == 0
-        spread.stdout.fnmatch_lines([
-            "ftgate: file.evalset.yaml changed since main (prompts/v1.md)",
-            "ftgate: unchanged since main, not run: doc.evalset.yaml, plain.evalset.yaml*",
-        ])  # fmt: skip
-        assert [entry["name"] for entry in world.report()["evalsets"]] == ["file"]
         (path / "prompts" / "v1.md").write_text("{{ input }}")
         (path / "test_plain.py").unlink()
-        assert world.run("--ftgate-changed-since", "main", "-n", "2", subprocess=True).ret == 0
         assert world.run("--ftgate-changed-since", "main", "--ftgate-shard", "1/2").ret == 0
         assert world.run("--ftgate-changed-since", "main", "--ftgate-plan").ret == 0
+
+
+@pytest.mark.slow
+def test_workers_leave_out_what_one_process_does(repository: Repository) -> None:
+    world, path = repository.world, repository.path
+    arguments = ("--ftgate-changed-since", "main", "-n", "2")
+    with world.serve("x") as server:
+        write_evalsets(world, server)
+        (path / ".gitignore").write_text(".ftgate\n__pycache__\n")
+        repository.commit()
+        assert world.run(*arguments, subprocess=True).ret == 0
+        (path / "prompts" / "v1.md").write_text("Now: {{ input }}")
+        spread = world.run(*arguments, subprocess=True)
+    assert spread.ret == 0
+    spread.stdout.fnmatch_lines([
+        "ftgate: file.evalset.yaml changed since main (prompts/v1.md)",
+        "ftgate: unchanged since main, not run: doc.evalset.yaml, plain.evalset.yaml*",
+    ])  # fmt: skip
+    assert [entry["name"] for entry in world.report()["evalsets"]] == ["file"]
 
 
 @pytest.mark.parametrize("ref", ["nowhere", " ", "--output=x", "main:prompts"])
