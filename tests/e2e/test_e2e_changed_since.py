@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import numpy  # noqa: F401 - the inner sessions' searches need it, and it cannot be imported twice
 import pytest
+import scipy.stats  # noqa: F401 - inner sessions need numpy, and no part of it can be imported twice
 from e2e_world import World, make_cases, model_at
 from servers import ChatServer
 
