@@ -89,13 +89,15 @@ class GraderCrashError(FtgateError):
 class EvalsetItem(pytest.Item):
     """One case under one arm by one role; its repeats live inside."""
 
+    # In the instance's dict they would make it outgrow the keys that all items share: 400 bytes each.
+    __slots__ = ("case", "file", "lines", "planned", "reason", "result", "status")
     planned: PlannedItem
     case: Case
     file: EvalsetFile
-    result: ItemResult | None = None
-    lines: tuple[str, ...] = ()
-    status: Status = "passed"
-    reason: str = ""
+    result: ItemResult | None
+    lines: tuple[str, ...]
+    status: Status
+    reason: str
 
     @classmethod
     def build(
@@ -109,6 +111,7 @@ class EvalsetItem(pytest.Item):
     ) -> EvalsetItem:
         item: EvalsetItem = cls.from_parent(parent, name=name)
         item.planned, item.case, item.file = planned, case, file
+        item.result, item.lines, item.status, item.reason = None, (), "passed", ""
         item.add_marker(mark)
         split = () if case.split is None else (f"split:{case.split}",)
         item.extra_keyword_matches.update((planned.arm, planned.role, *case.tags, *split))
