@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from statistics import NormalDist
 
 from pytest_ftgate.decision.baseline_rules import choose_against, describe_left_out, tell_no_baseline
 from pytest_ftgate.decision.evidence import PROVE_PASS
@@ -23,6 +24,8 @@ _MARGIN: Json = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
 _ROLE: Json = {"enum": ["base", "teacher"]}
 _OTHER: Json = {"enum": [BASELINE, "base", "teacher"]}
 _NAMES_SHOWN = 10
+_STRENGTH = (NormalDist().inv_cdf(0.95) + NormalDist().inv_cdf(0.8)) ** 2
+"""Of 5 % one-sided and 80 % power, in squared standard errors."""
 
 
 class NoRegressionGate:
@@ -185,15 +188,20 @@ def _points(margin: float) -> str:
 
 
 def _say_needed(pair: RolePair, margin: float) -> str:
-    """Cases that would prove it with 80 % power were both equally good: (1.645 + 0.842)^2 q / margin^2.
-
-    q is the share of cases on which they differ: the variance of a paired difference of 0/1 outcomes.
-    """
-    differing = (len(pair.fixed) + len(pair.broken)) / pair.cases
-    wanted = math.ceil(6.18 * max(differing, 0.05) / margin**2)
+    wanted = count_needed((len(pair.fixed) + len(pair.broken)) / pair.cases, margin)
     if wanted <= pair.cases:
         return ""
     return f"; about {format_count(wanted, 'case')} would prove equally good models equal"
+
+
+def count_needed(differing: float, margin: float) -> int:
+    """Cases that would prove it at 5 % with 80 % power, were both equally good.
+
+    `differing`: the share of cases on which they differ, the variance of a paired difference of 0/1 outcomes.
+    The same number as `plan_pairs` of the statistics, whose two pseudo-cases widen the interval.
+    """
+    scaled = _STRENGTH * max(differing, 0.05)
+    return math.ceil((scaled + math.sqrt(scaled**2 + 8 * _STRENGTH * margin**2)) / (2 * margin**2))
 
 
 def _name(word: str, cases: tuple[str, ...]) -> str:

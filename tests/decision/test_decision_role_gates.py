@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 from decision_world import build_arm, build_evalset, build_registries, build_summary
 
+from pytest_ftgate.decision.role_rules import count_needed
 from pytest_ftgate.decision.rules import evaluate_gates
 from pytest_ftgate.model.comparison import AgainstBaseline, BaselinePair, NotCompared, RolePair
 from pytest_ftgate.model.evalset import GateSpec
 from pytest_ftgate.model.verdict import GateResult
+from pytest_ftgate.statistics.sample_size import plan_pairs
 
 PAIR = RolePair(
     arm="as_is", against="base", cases=100, difference=0.0, lower=-0.03, upper=0.03, agreement=0.9
@@ -147,5 +149,12 @@ def test_baseline_gates_follow_the_same_bounds_and_name_what_was_left_out() -> N
 
 def test_an_undecided_comparison_says_how_many_cases_would_do() -> None:
     pair = replace(PAIR, lower=-0.09, upper=0.04, fixed=("a",) * 8, broken=("b",) * 12)
-    # 6.18 x 0.2 / 0.05^2 = 494.4 (STATISTICS 6.2: 504 simulated for q = .20)
-    assert "about 495 cases" in judge("no_regression", {}, pair).reason
+    # 504 were simulated for q = .20; 6.18 q / margin^2 alone, without the pseudo-cases, gives 495.
+    assert "about 505 cases" in judge("no_regression", {}, pair).reason
+
+
+@pytest.mark.parametrize(
+    ("differing", "margin"), [(0.0, 0.05), (0.1, 0.05), (0.2, 0.05), (0.31, 0.1), (1.0, 0.02)]
+)
+def test_the_cases_needed_are_those_of_the_statistics(differing: float, margin: float) -> None:
+    assert count_needed(differing, margin) == plan_pairs(max(differing, 0.05), margin, alpha=0.05)
