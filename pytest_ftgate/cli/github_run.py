@@ -21,6 +21,8 @@ from pytest_ftgate.model.evalset import CANDIDATE, Json
 from pytest_ftgate.model.trial import Request
 
 Mode = Literal["live", "replay"]
+STDERR = 2
+"""The file descriptor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ def run_pytest(request: RunRequest, *, quiet: bool = False) -> RunDone:
             command += _replay_arguments([file for file in files if file.is_file()], Path(folder))
         command += _split(request.args, "--args")
         print(f"ftgate: {mode}: {why}", file=sys.stderr, flush=True)
-        done = subprocess.run(command, check=False, stdout=sys.stderr if quiet else None)  # noqa: S603
+        done = subprocess.run(command, check=False, stdout=STDERR if quiet else None)  # noqa: S603
     return RunDone(mode=mode, why=why, command=command, status=done.returncode)
 
 

@@ -1,7 +1,6 @@
 """`pytest-ftgate`: look at evalsets, at finished runs and at judges, without pytest.
 
-Only `calibrate` and `index` ask a model.
-Exit statuses: 0 fine, 1 problems were found, 2 the command line or a file is not usable.
+Only `calibrate`, `index`, `doctor --ask` and `github run` ask a model. Exit statuses: exit_statuses.py.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from pytest_ftgate.cli.bless import add_bless_command, run_bless
 from pytest_ftgate.cli.calibrate_arguments import add_calibrate_arguments
 from pytest_ftgate.cli.compare import add_compare_command, run_compare
 from pytest_ftgate.cli.doctor import add_doctor_command, run_doctor
+from pytest_ftgate.cli.exit_statuses import INTERRUPTED, UNUSABLE, explain_statuses
 from pytest_ftgate.cli.export import add_export_arguments, run_export
 from pytest_ftgate.cli.github import add_github_command, run_github
 from pytest_ftgate.cli.history import add_history_arguments, run_history
@@ -78,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     others = list(commands.choices.values())
     for command in (*add_init_command(commands), *add_github_command(commands), *others):
         command.add_argument("--json", action="store_true", help="machine-readable output")
+        command.epilog = explain_statuses(command.prog.removeprefix(f"{parser.prog} "))
     return parser
 
 
@@ -88,7 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COMMANDS[options.command](options)
     except FtgateError as error:
         print(f"pytest-ftgate: {error}", file=sys.stderr)
-        return 2
+        return UNUSABLE
+    except KeyboardInterrupt:
+        print("pytest-ftgate: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 # Each command imports its own parts: those of judging take longer to load than the history to answer.

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pytest_ftgate.errors import SettingsError
 from pytest_ftgate.execution.store_pruning import Selection, StoreSize, measure_store, prune_store
 
 STORE = "responses.sqlite"
@@ -52,8 +53,7 @@ def _prune(path: Path, options: argparse.Namespace) -> int:
         before = (datetime.now(UTC) - options.older_than).isoformat(timespec="milliseconds")
     selection = Selection(before=before, model=options.model, once=options.once)
     if selection == Selection():
-        print("pytest-ftgate: say what to take out: --older-than AGE, --model ID or --once")
-        return 2
+        raise SettingsError("say what to take out: --older-than AGE, --model ID or --once")
     pruned = prune_store(path, selection, is_trial=not options.yes)
     if options.json:
         print(json.dumps({"rows": pruned.rows, "bytes": pruned.file_bytes, "done": options.yes}))
