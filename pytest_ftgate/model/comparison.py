@@ -136,18 +136,15 @@ class PatternDrift:
 class BaselinePair:
     """An arm × role of a run against `against_arm` of a baseline.
 
-    `pair` is None where no case can be compared; `before` and `now` are accuracies over the compared cases.
-    `flips` are the first ones in full, `patterns` the largest; `pair.fixed`, `pair.broken` and
-    `patterns_left_out` count the others. `changes`: what besides the cases is not as it was (model, prompt,
-    who answered), in words.
+    `pair` is None where no case can be compared; all of it is of the compared cases alone. `flips` are the
+    first ones in full, `patterns` the largest; `pair.fixed`, `pair.broken` and `patterns_left_out` count the
+    others. `changes`: what besides the cases is not as it was (model, prompt, who answered), in words.
     """
 
     arm: str
     role: str
     against_arm: str
     pair: RolePair | None = None
-    before: float | None = None
-    now: float | None = None
     flips: tuple[Flip, ...] = ()
     not_comparable: tuple[NotCompared, ...] = ()
     form: FormDrift | None = None

@@ -15,6 +15,8 @@ FLIPS_SHOWN, FLIPS_SHOWN_MORE = 5, 50
 PATTERNS_SHOWN, PATTERNS_SHOWN_MORE = 5, 30
 NAMES_SHOWN, NAMES_SHOWN_MORE = 8, 500
 WAYS = ("broken", "fixed")
+COST_CHANGE = 0.02
+"""Of less nothing is said."""
 
 
 def render_baseline(
@@ -66,7 +68,7 @@ def describe_pair(pair: Mapping[str, Any], name: str) -> str:
     flips = ", ".join(f"{len(held[way]):,} {way}" for way in reversed(WAYS))
     return (
         f"{subject}against baseline {name}: {say_difference(held)} on {format_count(held['cases'], 'case')}, "
-        f"{format_percent(pair['before'])} then, {format_percent(pair['now'])} now. {flips}."
+        f"{format_percent(held['other_accuracy'])} then, {format_percent(held['own_accuracy'])} now. {flips}."
     )
 
 
@@ -107,10 +109,13 @@ def _render_flips(pair: Mapping[str, Any], way: str, shown: int, room: int, unic
 
 
 def describe_drift(pair: Mapping[str, Any], shown: int) -> list[str]:
-    """A line for the format failures, and one for each pattern that is new, gone or grown."""
+    """Lines for the cost, for the format failures, and for each pattern that is new, gone or grown."""
     lines = []
+    ratio = pair["pair"]["cost_ratio"] if pair["pair"] else None
+    if ratio is not None and abs(ratio - 1) >= COST_CHANGE:
+        lines.append(f"cost of a call: {ratio:.2g}x what it was")
     form = pair["form"]
-    if form is not None and (form["before"] or form["now"]):
+    if form is not None and form["before"] != form["now"]:
         low, high = 100 * form["lower"], 100 * form["upper"]
         lines.append(
             f"format failures: {format_percent(form['before'])} then, {format_percent(form['now'])} now "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pytest_ftgate.model.baseline import BASELINE, Baseline, BaselineArm, CaseOutcome
@@ -83,8 +83,6 @@ def _compare_arms(own: BaselineArm, other: BaselineArm, now: Baseline, both: Out
     return replace(
         named,
         pair=compared,
-        before=_measure([old for _, old in both.values()]),
-        now=_measure([now for now, _ in both.values()]),
         flips=tuple(_list_flips(compared, both, now)),
         form=measure_form_drift(both, groups, alpha) if has_form else None,
         patterns=patterns,
@@ -107,10 +105,6 @@ def _keep(arm: ArmSummary, outcomes: Mapping[str, CaseOutcome]) -> ArmSummary:
         for case, outcome in outcomes.items()
     )
     return replace(arm, tallies=tallies)
-
-
-def _measure(outcomes: Sequence[CaseOutcome]) -> float:
-    return sum(outcome.passed / outcome.graded for outcome in outcomes) / len(outcomes)
 
 
 def _list_flips(pair: RolePair, both: Outcomes, now: Baseline) -> Iterable[Flip]:

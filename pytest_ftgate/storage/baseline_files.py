@@ -76,8 +76,11 @@ def name_file(evalset: str) -> str:
 
 def format_baseline(baseline: Baseline, redact: Redacting) -> str:
     """The text of a baseline's file. Raises ValueError for what is no JSON."""
-    value = redact.redact_json(encode_baseline(baseline))
-    return "\n".join((*_format_object(value, 0), ""))
+    value: Mapping[str, Json] = encode_baseline(baseline)
+    text = "\n".join((*_format_object(value, 0), ""))
+    if redact.is_clean(text):
+        return text
+    return "\n".join((*_format_object(redact.redact_json(value), 0), ""))
 
 
 def encode_baseline(baseline: Baseline) -> dict[str, Json]:

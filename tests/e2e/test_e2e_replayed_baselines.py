@@ -81,8 +81,8 @@ def check(entry: dict[str, Any], before: dict[str, bool], now: dict[str, bool]) 
     assert pair["fixed"] == sorted(case for case in before if now[case] and not before[case])
     assert pair["broken"] == sorted(case for case in before if before[case] and not now[case])
     assert (pair["difference"], pair["lower"], pair["upper"]) == pytest.approx(bounds(before, now))
-    assert compared["before"] == pytest.approx(sum(before.values()) / len(before))
-    assert compared["now"] == pytest.approx(sum(now.values()) / len(now))
+    assert pair["other_accuracy"] == pytest.approx(sum(before.values()) / len(before))
+    assert pair["own_accuracy"] == pytest.approx(sum(now.values()) / len(now))
     assert compared["not_comparable"] == []
     return pair
 

@@ -60,6 +60,7 @@ def hostile_comparison() -> AgainstBaseline:
     """A comparison with a baseline whose every text is hostile."""
     held = RolePair(
         arm="as_is", against="baseline", cases=9, difference=-0.1, lower=-0.3, upper=0.1,
+        own_accuracy=0.8, other_accuracy=0.9, cost_ratio=2.0,
         fixed=(f"f{HOSTILE}",), broken=(f"b{HOSTILE}",),
     )  # fmt: skip
     counts = {"passed_before": 5, "graded_before": 5, "passed_now": 0, "graded_now": 5}
@@ -70,8 +71,6 @@ def hostile_comparison() -> AgainstBaseline:
         role="candidate",
         against_arm="as_is",
         pair=held,
-        before=0.9,
-        now=0.8,
         flips=tuple(Flip(case=f"{way}{HOSTILE}", way=way, **counts, **texts) for way in ("fixed", "broken")),
         not_comparable=(NotCompared(case=HOSTILE, why="new"),),
         form=FormDrift(before=0.0, now=0.3, difference=0.3, lower=0.1, upper=0.5),

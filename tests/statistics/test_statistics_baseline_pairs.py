@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import replace
-from math import sqrt
+from math import exp, lgamma, sqrt
 from statistics import fmean
 from typing import Any
 
@@ -18,9 +18,11 @@ from scipy.stats import t as student
 from pytest_ftgate.model.baseline import Baseline, BaselineCase
 from pytest_ftgate.model.comparison import BaselinePair
 from pytest_ftgate.model.evalset import GateSpec
+from pytest_ftgate.model.summary import CaseTally
 from pytest_ftgate.statistics.baseline_arms import summarise_baseline
 from pytest_ftgate.statistics.baseline_pairs import ArmChoice, compare_baselines
 from pytest_ftgate.statistics.case_matching import match_cases
+from pytest_ftgate.statistics.role_pairs import find_collapsed
 
 
 def compare(now: Baseline, before: Baseline) -> BaselinePair:
@@ -47,7 +49,7 @@ def test_difference_flips_and_collapse_agree_with_the_formula_by_hand() -> None:
     assert found.pair.fixed == tuple(c for c in sorted(now) if now[c][0] > 2 >= before[c][0])
     assert found.pair.broken == tuple(c for c in sorted(now) if before[c][0] > 2 >= now[c][0])
     assert found.pair.collapsed == tuple(c for c in sorted(now) if (before[c][0], now[c][0]) == (5, 0))
-    assert found.now == pytest.approx(fmean(passed / 5 for passed, _ in now.values()))
+    assert found.pair.own_accuracy == pytest.approx(fmean(passed / 5 for passed, _ in now.values()))
     assert {flip.case for flip in found.flips} == {*found.pair.fixed, *found.pair.broken}
     flip = next(flip for flip in found.flips if flip.way == "broken")
     assert (flip.before, flip.now) == (f"a-{flip.case}", f"a-{flip.case}")
@@ -207,3 +209,26 @@ def test_saved_counts_give_the_rates_of_a_summary() -> None:
     assert arm.accuracy is not None
     assert (arm.accuracy.value, arm.accuracy.hits, arm.accuracy.graded) == (pytest.approx(8 / 15), 8, 15)
     assert arm.format_failures is None
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "icc", "published"), [(0.85, 0.5, 0.011), (0.7, 0.5, 0.019), (0.5, 0.1, 0.064)]
+)
+def test_collapse_rings_as_seldom_between_equal_runs_as_the_document_says(
+    accuracy: float, icc: float, published: float
+) -> None:
+    """100 cases x 5, each with its own chance from a beta distribution: exactly, and simulated."""
+    strength = (1 - icc) / icc
+    a, b = accuracy * strength, (1 - accuracy) * strength
+    single = exp(lgamma(a + 5) + lgamma(b + 5) - lgamma(a + b + 10) - lgamma(a) - lgamma(b) + lgamma(a + b))
+    exact = 1 - (1 - single) ** 100
+    assert exact == pytest.approx(published, abs=0.0006)
+    rng, runs, alarms = random.Random(17), 1500, 0
+    for _ in range(runs):
+        chances = [rng.betavariate(a, b) for _ in range(100)]
+        pairs = [
+            tuple(CaseTally(case="c", graded=5, passed=sum(rng.random() < p for _ in range(5))) for _ in "ab")
+            for p in chances
+        ]
+        alarms += bool(find_collapsed(pairs))
+    assert abs(alarms / runs - exact) < 4 * sqrt(exact / runs)
