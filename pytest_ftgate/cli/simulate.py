@@ -59,7 +59,7 @@ def _make_experiment(options: argparse.Namespace, known: dict[str, World]) -> Ex
     for name in arms:
         if name not in (*COLUMNS, REPAIR):
             raise SettingsError(f"--arms {name}: not simulated. Known: {', '.join((*COLUMNS[1:], REPAIR))}")
-    cases = options.cases or ((len(plan.evalset.judging_cases),) if plan else (DEFAULT_CASES,))
+    cases = options.cases or ((len(plan.evalset.cases),) if plan else (DEFAULT_CASES,))
     repeats = options.repeats or ((plan.repeats,) if plan else (DEFAULT_REPEATS,))
     sizes = [(n, k) for n in cases for k in repeats]
     if len(sizes) > MOST_SIZES:

@@ -81,10 +81,11 @@ def tell_inconclusive(situation: Situation) -> Verdict:
     leaning = find_leaning(situation)
     needed = situation.summary.cases_needed if undecided else None
     lean = f" It leans to {leaning}." if leaning else ""
-    more = f" About {format_count(needed, 'case')} in all would decide." if needed else ""
+    noun = "holdout case" if situation.summary.split else "case"
+    more = f" About {format_count(needed, noun)} in all would decide." if needed else ""
     changes = [*_run_missing(situation)]
     if needed:
-        changes.append(f"about {format_count(needed, 'case')} in all, for an 80 % chance to decide")
+        changes.append(f"about {format_count(needed, noun)} in all, for an 80 % chance to decide")
     if not _is_recurrence_assessed(situation) or situation.has_unassessed_patterns:
         changes.append(name_repeats(situation))
     return situation.answer(

@@ -36,6 +36,7 @@ from pytest_ftgate.reports.retrieval_text import describe_searches
 from pytest_ftgate.reports.role_tables import list_role_tables
 from pytest_ftgate.reports.role_text import describe_roles
 from pytest_ftgate.reports.search_text import describe_further, describe_search
+from pytest_ftgate.reports.split_text import describe_size
 from pytest_ftgate.reports.tables import rank_rates
 from pytest_ftgate.reports.terminal import name_changes
 
@@ -74,7 +75,7 @@ def _verdict_blocks(entry: Mapping[str, Any]) -> Iterator[str]:
     also = f" (also: {escape_text(', '.join(verdict['also']))})" if verdict["also"] else ""
     yield f"**{name_verdict(entry)}**{also}: {escape_text(verdict['reason'])}"
     yield tell_unevaluated(entry)
-    size = f"{format_count(entry['cases']['total'], 'case')} x {format_count(entry['repeats'], 'repeat')}"
+    size = describe_size(entry)
     models = ", ".join(f"{role} {'/'.join(names)}" for role, names in entry["models"].items() if names)
     models += "." if models else ""
     tied = "" if entry["tied_to_prompt"] else " Answers are not tied to this prompt."

@@ -9,6 +9,14 @@ from pytest_ftgate.reports.numbers import format_count, format_percent
 from pytest_ftgate.reports.tables import name_arm
 
 
+def describe_size(entry: Mapping[str, Any]) -> str:
+    """'120 cases x 5 repeats', with how many of the cases are dev."""
+    split = entry.get("split")
+    dev = f" ({split['dev']:,} dev)" if split else ""
+    cases = format_count(entry["cases"]["total"], "case")
+    return f"{cases}{dev} x {format_count(entry['repeats'], 'repeat')}"
+
+
 def describe_split(entry: Mapping[str, Any]) -> Iterator[str]:
     """Which cases the rates are of, and each arm's accuracy on dev; nothing where all cases judge."""
     # Reports of the first version lack the key.

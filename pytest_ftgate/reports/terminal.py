@@ -17,6 +17,7 @@ from pytest_ftgate.reports.retrieval_text import describe_searches
 from pytest_ftgate.reports.role_tables import render_role_tags
 from pytest_ftgate.reports.role_text import describe_roles
 from pytest_ftgate.reports.search_text import describe_further, describe_search
+from pytest_ftgate.reports.split_text import describe_size
 from pytest_ftgate.reports.tables import name_arm, render_arms, render_confusion, render_rates, wrap_text
 from pytest_ftgate.reports.terminal_prices import render_plan, render_prices
 
@@ -94,7 +95,7 @@ def finish_line(line: str, width: int, *, first: bool, unicode: bool) -> str:
 def _render_title(entry: Mapping[str, Any], width: int, verbosity: int) -> list[str]:
     models = entry["models"] or {role: [model] for role, model in entry["requested_models"].items()}
     who = ", ".join(f"{role} {'/'.join(names)}" for role, names in models.items() if names)
-    size = f"{format_count(entry['cases']['total'], 'case')} x {format_count(entry['repeats'], 'repeat')}"
+    size = describe_size(entry)
     line = "   ".join(part for part in (entry["path"], who, size) if part)
     if len(line) <= width:
         lines = [line]

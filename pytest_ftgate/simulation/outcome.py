@@ -44,7 +44,10 @@ def describe_experiment(experiment: Experiment, results: Results) -> dict[str, A
             "further_repeats": decision.further_repeats,
         },
         "arms": _list_arms(results.plans.values()),
-        "sizes": [_describe_size(size, experiment.bar, decision.alpha) for size in experiment.sizes],
+        "sizes": [
+            _describe_size(size, results.plans[size], experiment.bar, decision.alpha)
+            for size in experiment.sizes
+        ],
         "worlds": [describe_world(world) for world in results.worlds],
         "skipped": [{"world": one.world, "reason": one.reason} for one in results.skipped],
         "cells": cells,
@@ -61,10 +64,14 @@ def _list_arms(plans: Iterable[Plan]) -> list[Json]:
     ]
 
 
-def _describe_size(size: tuple[int, int], bar: float, alpha: float) -> dict[str, Json]:
-    """The size, and the accuracies nearest to the bar that are told from it with a chance of 80 %."""
-    found = find_decidable(*size, bar, alpha=alpha)
-    return {"cases": size[0], "repeats": size[1], "below": found.below, "above": found.above}
+def _describe_size(size: tuple[int, int], plan: Plan, bar: float, alpha: float) -> dict[str, Json]:
+    """The size, and the accuracies nearest to the bar that are told from it with a chance of 80 %.
+
+    Cases of `split: dev` are in the size, and tell nothing.
+    """
+    cases, repeats = size
+    found = find_decidable(max(1, len(plan.evalset.judging_cases)), repeats, bar, alpha=alpha)
+    return {"cases": cases, "repeats": repeats, "below": found.below, "above": found.above}
 
 
 def describe_world(world: World) -> dict[str, Json]:

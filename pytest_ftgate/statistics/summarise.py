@@ -168,11 +168,15 @@ def _plan_cases(frame: ArmFrame, arms: Sequence[ArmSummary]) -> int | None:
     if any(test.lower_m >= bar and arm.is_chosen is not False for test, arm in judged):
         return None
     undecided = [(test.value, arm) for test, arm in judged if test.upper_ft >= bar]
-    best = max((value for value, _ in undecided), default=0.0)
+    claimed = [entry for entry in undecided if entry[1].is_chosen is not False]
+    best = max((value for value, _ in claimed), default=0.0)
     alpha = decision.alpha_fine_tune
     if best >= bar:
-        undecided = [entry for entry in undecided if entry[0] == best][:1]
+        undecided = [entry for entry in claimed if entry[0] == best][:1]
         alpha = decision.alpha / max(frame.plan.multiplicity, 1)
+    elif any(value >= bar for value, _ in undecided):
+        # An arm that dev passed over: more cases would not make its answer a proof.
+        return None
     wanted = 0
     for value, arm in undecided:
         cases = plan_cases(value, bar, repeats=max(arm.repeats, 1), icc=_find_icc(arm), alpha=alpha)

@@ -79,6 +79,24 @@ def test_an_evalset_gives_its_own_size_bar_and_arms(
     assert (again["bar"], again["sizes"][0]["cases"], again["sizes"][0]["repeats"]) == (0.7, 80, 1)
 
 
+def test_an_evalset_with_a_split_is_chosen_on_dev_and_judged_on_holdout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The size has all cases; what it can tell is what its holdout can."""
+    cases = [
+        {"id": f"c{i}", "input": f"case {i}", "expected": "x", "split": "dev" if i % 2 else "holdout"}
+        for i in range(160)
+    ]
+    split = simulate_json(capsys, str(write_evalset(tmp_path, cases=cases, bar=0.8)), *QUICK)
+    for case in cases:
+        del case["split"]
+    whole = simulate_json(capsys, str(write_evalset(tmp_path, cases=cases[:80], bar=0.8)), *QUICK)
+    assert [size["cases"] for size in split["sizes"]] == [160]
+    assert split["sizes"][0]["above"] == whole["sizes"][0]["above"]
+    (met,) = [cell for cell in split["cells"] if cell["world"] == "met"]
+    assert met["right"]["value"] > 0
+
+
 def test_it_says_what_the_gate_can_never_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = simulate(capsys, str(write_evalset(tmp_path, arms={})), *QUICK, "--cases", "60")
     assert "fine_tune_justified never comes out here" in " ".join(text.split())

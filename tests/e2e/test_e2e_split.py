@@ -69,6 +69,7 @@ def test_what_dev_chose_is_judged_on_the_other_cases(world: World) -> None:
     written = (world.path / "r.md").read_text().replace("\\", "")
     for shown in (result.stdout.str(), written):
         text = " ".join(shown.split())
+        assert "70 cases (20 dev) x 2 repeats" in text
         assert "20 cases of dev compare the arms and judge none" in text
         assert "on dev as_is" in text
         assert "few_shot 100 % (chosen)" in text

@@ -118,6 +118,8 @@ def test_what_would_decide_is_not_answered_by_an_arm_that_was_passed_over() -> N
     plan = plan_of(*cases_of(20, 60))
     shares = {"as_is": (0.5, 0.75), "few_shot": (0.5, 1.0), "rewritten": (0.9, 0.82)}
     assert summary_of(plan, shares).cases_needed is not None
+    below = {**shares, "rewritten": (0.9, 0.75)}
+    assert summary_of(plan, below).cases_needed is None, "few_shot is not below, and cannot be proven"
 
 
 def test_before_question_2_the_chosen_prompt_ends_the_ladder_where_it_is_proven() -> None:
