@@ -59,8 +59,12 @@ def describe_shortfall(situation: Situation, arm: ArmSummary) -> str:
     reached = ""
     if found is not None and recall is not None and recall.value is not None:
         reached = f" with recall@{found.search.k} {format_percent(recall.value)}"
-    falls_short = is_proven_below(best, situation.bar)
-    how = "falls short of it" if falls_short else "is not proven to reach it"
+    if is_proven_at_bar(best, situation.bar):
+        how = "reaches it, but is not shown to be better than every prompt"
+    elif is_proven_below(best, situation.bar):
+        how = "falls short of it"
+    else:
+        how = "is not proven to reach it"
     return (
         f" The search that was tried {how}: arm {to_ascii(best.arm)} has {describe_accuracy(best)}{reached}."
     )

@@ -114,6 +114,14 @@ def test_a_search_that_reaches_the_bar_itself_is_recommended_before_the_oracle()
     assert "search that was tried" not in verdict.reason
 
 
+def test_a_search_at_the_bar_that_is_not_shown_to_beat_the_prompts_is_not_called_short_of_it() -> None:
+    search = build_arm("retrieval", 0.92, half=0.03)
+    verdict = judge(build_search(reached=40), arms=(*KNOWING, search), knowledge_tokens=50_000, paired=BETTER)
+    assert (verdict.decision, verdict.recommended_arm) == ("use_rag", "context")
+    assert "reaches it, but is not shown to be better than every prompt: arm retrieval" in verdict.reason
+    assert not any("more cases would show" in change for change in verdict.changes)
+
+
 def test_small_and_static_knowledge_says_nothing_of_a_search() -> None:
     search = build_arm("retrieval", 0.6)
     verdict = judge(arms=(*KNOWING, search), knowledge_tokens=2_000, paired=BETTER)
