@@ -65,6 +65,7 @@ def test_what_dev_chose_is_judged_on_the_other_cases(world: World) -> None:
     assert arm(world, "few_shot")["accuracy"]["cases"] == HOLDOUT
     assert arm(world, "context")["status"] == "not_run"
     assert "chosen on dev, is proven at the bar on holdout" in arm(world, "context")["reason"]
+    assert "another prompt is proven at the bar (the one that dev chose)" in json.dumps(verdict["steps"])
     assert "arm few_shot, chosen on dev, reaches the bar of 80 % on holdout" in verdict["reason"]
     written = (world.path / "r.md").read_text().replace("\\", "")
     for shown in (result.stdout.str(), written):
