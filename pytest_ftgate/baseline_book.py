@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_ftgate.baselines import COMPARING
+from pytest_ftgate.decision.baseline_rules import REQUIRED
 from pytest_ftgate.errors import SettingsError
 from pytest_ftgate.model.baseline import Baseline, NamedBaseline
 from pytest_ftgate.model.summary import Summary
@@ -104,5 +104,5 @@ def list_required(judged: Iterable[tuple[Summary, Judgement]]) -> Iterator[str]:
         absent = summary.baseline
         if absent is None or absent.found or not absent.is_required:
             continue
-        if not any(gate.outcome == "failed" and gate.name in COMPARING for gate in judgement.gates):
-            yield f"{summary.path}: {absent.why}; --ftgate-require-baseline"
+        if not any(gate.outcome == "failed" and REQUIRED in gate.reason for gate in judgement.gates):
+            yield f"{summary.path}: {absent.why}; {REQUIRED}"

@@ -136,6 +136,8 @@ def pytest_ftgate_decide(
 ) -> Judgement | None:
     """Decide in place of the built-in rules; None = let them decide.
 
+    `baseline` is the run that --ftgate-compare names, as far as its counts tell it; None where there is none.
+
     Once per evalset after its last record, on the controller (or the only process).
 
     Example::

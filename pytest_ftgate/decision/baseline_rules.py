@@ -11,6 +11,9 @@ from pytest_ftgate.model.evalset import GateSpec
 from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.verdict import GateResult
 
+REQUIRED = "--ftgate-require-baseline"
+"""Why an absent baseline fails."""
+
 
 def choose_against(spec: GateSpec, summary: Summary) -> str:
     """What a gate holds the run against: as stated, else role `base` where it has one, else the baseline."""
@@ -31,7 +34,7 @@ def tell_no_baseline(spec: GateSpec, found: AgainstBaseline | None, evidence: st
         reason = "no baseline was named: save one with --ftgate-save NAME, compare with --ftgate-compare NAME"
         return _result(spec, "skipped", evidence, reason)
     if not found.found:
-        required = "; --ftgate-require-baseline" if found.is_required else ""
+        required = f"; {REQUIRED}" if found.is_required else ""
         outcome = "failed" if found.is_required else "skipped"
         return _result(spec, outcome, evidence, f"{to_ascii(found.why)}{required}")
     compared = found.find(spec.arm, spec.role)

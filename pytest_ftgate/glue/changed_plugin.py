@@ -35,30 +35,33 @@ class ChangedPlugin:
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Deselect the items of evalsets of which nothing changed; other tests are left alone."""
-        own = [item for item in items if isinstance(item, EvalsetItem)]
-        if not own:
+        if not self.state.plans:
             return
         try:
             shared = find_shared_change(
                 self.checkout, self.state.settings, list_modules(self.state), config.inipath
             )
-            left_out = set() if shared else self._list_unchanged(own)
+            self.state.unchanged = {} if shared else dict.fromkeys(self._list_unchanged(), 0)
         except FtgateError as error:
             raise pytest.UsageError(f"--ftgate-changed-since {self.checkout.ref}: {error}") from None
         if shared:
             self.state.changed.append(f"every evalset runs: {show_text(shared)} since {self.checkout.ref}")
+        kept: list[pytest.Item] = []
+        left_out: list[pytest.Item] = []
+        for item in items:
+            path = item.file.plan.evalset.path if isinstance(item, EvalsetItem) else None
+            if path in self.state.unchanged:
+                self.state.unchanged[path] += 1
+                left_out.append(item)
+            else:
+                kept.append(item)
         if left_out:
-            unchanged = [item for item in own if item.file.plan.evalset.path in left_out]
-            gone = set(map(id, unchanged))
-            items[:] = [item for item in items if id(item) not in gone]
-            config.hook.pytest_deselected(items=unchanged)
-            for item in unchanged:
-                path = item.file.plan.evalset.path
-                self.state.unchanged[path] = self.state.unchanged.get(path, 0) + 1
+            items[:] = kept
+            config.hook.pytest_deselected(items=left_out)
 
-    def _list_unchanged(self, items: list[EvalsetItem]) -> set[str]:
-        unchanged = set()
-        for evalset in {item.file.plan.evalset.path: item.file.plan.evalset for item in items}.values():
+    def _list_unchanged(self) -> Iterator[str]:
+        """Of all evalsets, those too of which a shard has no case; says why the others run."""
+        for evalset in (plan.evalset for plan in self.state.plans.values()):
             changed = list_changes(evalset, self.checkout, self.state.settings)
             if changed:
                 more = f" and {len(changed) - FILES_SHOWN} more" if len(changed) > FILES_SHOWN else ""
@@ -67,8 +70,7 @@ class ChangedPlugin:
                     show_text(f"{evalset.path} changed since {self.checkout.ref} ({names}{more})")
                 )
             else:
-                unchanged.add(evalset.path)
-        return unchanged
+                yield evalset.path
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -183,6 +183,12 @@ def test_other_tests_run_and_the_reason_is_reported(repository: Repository) -> N
         (path / "prompts" / "v1.md").write_text("{{ input }}")
         (path / "test_plain.py").unlink()
         assert world.run("--ftgate-changed-since", "main", "--ftgate-shard", "1/2").ret == 0
+        # Shard 3 of evalsets with two cases has no item; they are unchanged all the same.
+        empty = world.run("--ftgate-changed-since", "main", "--ftgate-shard", "3/3")
+        assert empty.ret == 0
+        empty.stdout.fnmatch_lines(
+            ["ftgate: unchanged since main, not run: doc.evalset.yaml, file*(0 items *"]
+        )
         assert world.run("--ftgate-changed-since", "main", "--ftgate-plan").ret == 0
 
 
