@@ -17,7 +17,7 @@ from pytest_ftgate.model.retrieval import Rank, RetrievalSummary
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, Request, Trial, TrialKey
 from pytest_ftgate.model.vectors import Vector, decode_vector
-from pytest_ftgate.pipeline import load_plan
+from pytest_ftgate.plan_loading import load_plan
 from pytest_ftgate.planning.fingerprint import request_hash
 from pytest_ftgate.planning.plan import build_plan
 from pytest_ftgate.planning.retrieval import KIND, RANKS, rank_of

@@ -1,25 +1,18 @@
-"""Joins the stages: load → plan → (run) → judge. Knows no pytest."""
+"""Joins the stages behind a run: records → summary → verdict and gates. Knows no pytest."""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from pytest_ftgate.baselines import hold_against
 from pytest_ftgate.decision.claims import is_proven_at_bar as is_arm_proven
 from pytest_ftgate.decision.completeness import is_arm_incomplete
-from pytest_ftgate.decision.feasibility import infeasible_gates
 from pytest_ftgate.decision.questions import decide
 from pytest_ftgate.decision.shards import leave_to_merge
-from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.execution.price_map import find_price
-from pytest_ftgate.loading.evalset_file import load_evalset
-from pytest_ftgate.loading.lines import add_lines
 from pytest_ftgate.model.baseline import NamedBaseline
-from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, Evalset, Location
+from pytest_ftgate.model.evalset import AS_IS, CANDIDATE
 from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.knowledge import KnowledgeSize
 from pytest_ftgate.model.record import Record
@@ -31,8 +24,6 @@ from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.model.verdict import Judgement
 from pytest_ftgate.patterns.find import MAX_LISTED, find_patterns
 from pytest_ftgate.patterns.suspects import explain_suspects
-from pytest_ftgate.planning.arm_trials import Embedder
-from pytest_ftgate.planning.plan import build_plan
 from pytest_ftgate.precheck import check_plan
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.statistics.baseline_arms import summarise_baseline
@@ -42,63 +33,8 @@ from pytest_ftgate.statistics.pattern_statistics import PATTERN_STATISTICS
 from pytest_ftgate.statistics.splits import keep_dev, keep_judging
 from pytest_ftgate.statistics.summarise import summarise
 from pytest_ftgate.statistics.tallies import set_aside, set_further_aside
-from pytest_ftgate.vector_source import VectorSource
 
 Decide = Callable[[Summary, Summary | None], Judgement | None]
-
-
-def load_plan(
-    path: Path,
-    settings: Settings,
-    registries: Registries,
-    *,
-    cache: Path | None = None,
-    embedder: Embedder | None = None,
-) -> Plan:
-    """The plan of the evalset at `path`. Raises EvalsetError with all problems found.
-
-    `cache`: where large evalsets are kept as read. `embedder` None: vectors of documents come from where they
-    cost nothing.
-    """
-    with _paused_collector():
-        evalset = load_evalset(
-            path,
-            Path(settings.rootdir),
-            registries,
-            allow_outside=settings.allow_outside_files,
-            cache=cache,
-        )
-        try:
-            return _plan(evalset, settings, registries, embedder or VectorSource(settings))
-        except EvalsetError as error:
-            raise add_lines(error, path) from None
-
-
-@contextmanager
-def _paused_collector() -> Iterator[None]:
-    """Nothing that a plan is made of becomes garbage, and looking for it takes a third of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _plan(evalset: Evalset, settings: Settings, registries: Registries, embedder: Embedder) -> Plan:
-    hopeless = infeasible_gates(
-        evalset,
-        evidence=settings.evidence,
-        strict=settings.strict,
-        evidence_default=settings.ini_evidence,
-    )
-    if hopeless:
-        raise EvalsetError(
-            evalset.path,
-            [(gate.where or Location(file=evalset.path), sentence) for gate, sentence in hopeless],
-        )
-    return build_plan(evalset, settings, registries, embedder=embedder)
 
 
 def summarise_run(

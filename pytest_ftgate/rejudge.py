@@ -22,7 +22,8 @@ from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.trial import Plan, PlannedItem, TrialKey
 from pytest_ftgate.model.verdict import Judgement
 from pytest_ftgate.origin import Origin
-from pytest_ftgate.pipeline import judge, load_plan
+from pytest_ftgate.pipeline import judge
+from pytest_ftgate.plan_loading import load_plan
 from pytest_ftgate.planning.plan import build_plan
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.runner import ItemResult, Runner

@@ -17,7 +17,7 @@ from pytest_ftgate.errors import SettingsError
 from pytest_ftgate.model.codec import load_json
 from pytest_ftgate.model.evalset import JUDGE, GraderSpec, Json, ModelSpec
 from pytest_ftgate.model.settings import Settings
-from pytest_ftgate.pipeline import load_plan
+from pytest_ftgate.plan_loading import load_plan
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.reports.hostile_text import defuse_commands, show_text
 from pytest_ftgate.reports.numbers import format_count, format_money, format_percent

@@ -12,7 +12,7 @@ from pytest_ftgate.errors import EvalsetError, SettingsError
 from pytest_ftgate.execution import builtin as execution
 from pytest_ftgate.grading import builtin as grading
 from pytest_ftgate.model.settings import Settings
-from pytest_ftgate.pipeline import load_plan
+from pytest_ftgate.plan_loading import load_plan
 from pytest_ftgate.planning import builtin as planning
 from pytest_ftgate.precheck import check_plan
 from pytest_ftgate.registry import Registries

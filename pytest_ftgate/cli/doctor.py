@@ -15,7 +15,7 @@ from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.model.checkup import Checkup, ModelCheckup
 from pytest_ftgate.model.evalset import ModelSpec
 from pytest_ftgate.model.settings import Settings
-from pytest_ftgate.pipeline import load_plan
+from pytest_ftgate.plan_loading import load_plan
 from pytest_ftgate.registry import Registries
 from pytest_ftgate.reports.hostile_text import show_text
 

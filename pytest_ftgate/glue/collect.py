@@ -15,10 +15,10 @@ from pytest_ftgate.model.evalset import Case
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.trial import Plan, PlannedItem
 from pytest_ftgate.reports.hostile_text import defuse_commands, show_text
-from pytest_ftgate.runner import ItemResult, is_gated
 
 if TYPE_CHECKING:
     from pytest_ftgate.glue.session import FtgateSession
+    from pytest_ftgate.runner import ItemResult
 
 SUFFIXES = (".evalset.yaml", ".evalset.yml")
 
@@ -139,6 +139,8 @@ class EvalsetItem(pytest.Item):
     @property
     def is_gated(self) -> bool:
         """Whether a gate other than `complete` reads this arm and role; without any, `as_is` counts."""
+        from pytest_ftgate.runner import is_gated
+
         return is_gated(self.file.plan, self.planned.arm, self.planned.role)
 
     def overrule(self, records: tuple[Record, ...]) -> None:

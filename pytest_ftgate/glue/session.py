@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ftgate.engine_setup import make_engine
 from pytest_ftgate.errors import EvalsetError, FtgateError
-from pytest_ftgate.execution.recorded_provider import ResponseRecorder, merge_parts
-from pytest_ftgate.further_repeats import make_further
 from pytest_ftgate.glue.hooks import call_hook
 from pytest_ftgate.model.codec import decode_record, dump_json, encode_record
 from pytest_ftgate.model.evalset import Location
@@ -22,13 +19,14 @@ from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedItem, TrialKey
-from pytest_ftgate.pipeline import load_plan
+from pytest_ftgate.plan_loading import load_plan
 from pytest_ftgate.registry import Registries
-from pytest_ftgate.runner import ItemResult, Runner
 from pytest_ftgate.storage.redaction import Redactor
 
 if TYPE_CHECKING:
+    from pytest_ftgate.execution.recorded_provider import ResponseRecorder
     from pytest_ftgate.glue.collect import EvalsetItem
+    from pytest_ftgate.runner import ItemResult, Runner
 
 
 class FtgateSession:
@@ -138,6 +136,8 @@ class FtgateSession:
             if recorder is not None:
                 recorder.close(self.trial_order())
             elif self.is_distributed and self.settings.record:
+                from pytest_ftgate.execution.recorded_provider import merge_parts
+
                 merge_parts(Path(self.settings.record), self.trial_order())
         except FtgateError as error:
             self.add_problem(str(error))
@@ -150,6 +150,8 @@ class FtgateSession:
 
     def trial_order(self) -> Iterator[TrialKey]:
         """All trials of all plans, in plan order, with the further ones that may be asked."""
+        from pytest_ftgate.further_repeats import make_further
+
         return (
             trial.key
             for plan in self.plans.values()
@@ -158,6 +160,11 @@ class FtgateSession:
         )
 
     def _make_runner(self) -> Runner:
+        # Not at the top: whoever only collects has no use for what asks and judges.
+        from pytest_ftgate.engine_setup import make_engine
+        from pytest_ftgate.execution.recorded_provider import ResponseRecorder
+        from pytest_ftgate.runner import Runner
+
         if self.settings.record:
             self._recorder = ResponseRecorder(
                 Path(self.settings.record), part=self.worker, redact=self.redactor.redact

@@ -10,13 +10,9 @@ from pytest_ftgate import __version__
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.glue.arguments import rewrite_arguments
 from pytest_ftgate.glue.builtins import BuiltinParts
-from pytest_ftgate.glue.changed_plugin import ChangedPlugin
 from pytest_ftgate.glue.display import DisplayPlugin
-from pytest_ftgate.glue.gate_plugin import GatePlugin
 from pytest_ftgate.glue.hooks import register_all
 from pytest_ftgate.glue.options import read_settings
-from pytest_ftgate.glue.plan_plugin import PlanPlugin
-from pytest_ftgate.glue.progress_plugin import ProgressPlugin
 from pytest_ftgate.glue.run_plugin import RunPlugin
 from pytest_ftgate.glue.session import FtgateSession, divide_limits
 from pytest_ftgate.glue.xdist import XdistController, is_controller, runs_together, worker_id
@@ -44,20 +40,31 @@ def install(config: pytest.Config) -> None:
     manager.register(DisplayPlugin(), "ftgate-display")
     manager.register(RunPlugin(state, narrowed), "ftgate-run")
     if settings.changed_since is not None:
+        from pytest_ftgate.glue.changed_plugin import ChangedPlugin
+
         manager.register(ChangedPlugin(state, settings.changed_since), "ftgate-changed")
     if worker is not None:
         return
+    manager.register(HeaderPlugin(settings, together=together), "ftgate-header")
     if settings.plan:
+        from pytest_ftgate.glue.plan_plugin import PlanPlugin
+
         manager.register(PlanPlugin(state, together=together), "ftgate-plan")
-        manager.register(HeaderPlugin(settings, together=together), "ftgate-header")
-        return
-    xdist = XdistController(config, state) if is_distributed else None
+    elif not config.option.collectonly:
+        install_gates(state, XdistController(config, state) if is_distributed else None)
+
+
+def install_gates(state: FtgateSession, xdist: XdistController | None) -> None:
+    """Register what books records and decides: imported only where something runs."""
+    from pytest_ftgate.glue.gate_plugin import GatePlugin
+    from pytest_ftgate.glue.progress_plugin import ProgressPlugin
+
+    manager = state.config.pluginmanager
     if xdist is not None:
         manager.register(xdist, "ftgate-xdist")
     gates = GatePlugin(state, xdist)
     manager.register(gates, "ftgate-gates")
-    manager.register(ProgressPlugin(config, gates), "ftgate-progress")
-    manager.register(HeaderPlugin(settings, together=together), "ftgate-header")
+    manager.register(ProgressPlugin(state.config, gates), "ftgate-progress")
 
 
 def build_registries(config: pytest.Config) -> Registries:

@@ -13,7 +13,7 @@ from pytest_ftgate.cli.main import main
 from pytest_ftgate.general_pack import SUITES, PackOptions, build_pack
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan
-from pytest_ftgate.pipeline import load_plan
+from pytest_ftgate.plan_loading import load_plan
 
 MODELS = ("--base", "vendor/untuned", "--candidate", "vendor/tuned")
 

@@ -18,7 +18,7 @@ from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import Answer, Failure, Response, ToolCall, Usage
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Trial, TrialKey
-from pytest_ftgate.pipeline import load_plan
+from pytest_ftgate.plan_loading import load_plan
 from pytest_ftgate.runner import UNSUPPORTED
 from pytest_ftgate.stored_answers import restore_answer
 

@@ -16,7 +16,7 @@ from pytest_ftgate.execution.recorded_rows import RowKey, row_line
 from pytest_ftgate.model.evalset import Case
 from pytest_ftgate.model.response import Response, Usage
 from pytest_ftgate.model.settings import Settings
-from pytest_ftgate.pipeline import load_plan
+from pytest_ftgate.plan_loading import load_plan
 from pytest_ftgate.planning.shards import assign_cases
 
 SHOTS = [{"input": f"shot {i}", "expected": f"answer {i}"} for i in range(4)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import xml.etree.ElementTree as ET
 
-from e2e_world import World, make_cases, model_at
+from e2e_world import QUICK, World, make_cases, model_at
 from servers import Call, ChatServer, Reply
 
 
@@ -327,3 +328,16 @@ def test_the_header_says_how_requests_went(world: World) -> None:
         assert world.report()["header"]["transports"] == ["openai: lean"]
         world.run()
         assert world.report()["header"]["transports"] == []  # all from the store: nothing was sent
+
+
+def test_collecting_imports_nothing_that_asks_or_judges(world: World) -> None:
+    """Editors and `-n` collect often; half a second of imports would be for nothing."""
+    world.write("one", {"prompt": "{{ input }}", "graders": ["equals"], "cases": make_cases(3)})
+    heavy = ["litellm", *(f"pytest_ftgate.{name}" for name in ("runner", "pipeline", "patterns"))]
+    code = (
+        "import sys, pytest; pytest.main(sys.argv[1:]); "
+        f"print('imported', [name for name in {heavy} if name in sys.modules])"
+    )
+    arguments = ("--ftgate", "--collect-only", "-q", "--ftgate-use-model", "openai/m", *QUICK)
+    result = world.pytester.run(sys.executable, "-c", code, *arguments)
+    result.stdout.fnmatch_lines(["*one.evalset.yaml*", "imported []"])

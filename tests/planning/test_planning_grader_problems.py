@@ -10,7 +10,7 @@ import pytest
 from pytest_ftgate.cli.check import builtin_registries
 from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.model.settings import Settings
-from pytest_ftgate.pipeline import load_plan
+from pytest_ftgate.plan_loading import load_plan
 
 
 def refuse(

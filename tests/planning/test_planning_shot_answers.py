@@ -16,7 +16,7 @@ from pytest_ftgate.model.evalset import Message
 from pytest_ftgate.model.response import Response, ToolCall
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan
-from pytest_ftgate.pipeline import load_plan
+from pytest_ftgate.plan_loading import load_plan
 
 NO_COMMA = [{"id": "punctuation:no_comma"}]
 SCHEMA = {"type": "object", "properties": {"sum": {"type": "integer"}, "to": {"type": "object"}}}
