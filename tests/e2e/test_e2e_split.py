@@ -90,6 +90,7 @@ def test_a_prompt_that_only_dev_likes_is_not_proven_and_one_that_only_holdout_li
     assert "rewritten reaches the bar on holdout, but dev chose another arm" in verdict["reason"]
 
 
+@pytest.mark.slow
 def test_workers_one_process_and_judging_again_agree(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with world.serve(script(helped)) as server:
         world.write("tickets", with_split(server))
@@ -105,6 +106,7 @@ def test_workers_one_process_and_judging_again_agree(world: World, monkeypatch: 
     assert (judged["verdict"], judged["split"]) == (alone["verdict"], alone["split"])
 
 
+@pytest.mark.slow
 def test_merged_shards_decide_as_one_process(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards run every arm, `context` too, which one process does not need."""
     monkeypatch.chdir(world.path)
