@@ -341,3 +341,26 @@ def test_arms_are_not_stopped_early_where_runs_are_compared(world: World) -> Non
         assert server.count == 500
         assert world.run("--ftgate-compare", "main").ret == 0
     assert compared(world)["pair"]["cases"] == 100
+
+
+PYTHON_GRADER = """
+def is_good(output, case):
+    return output.startswith({prefix!r})
+
+def pytest_ftgate_register_graders(functions):
+    functions.register("is_good", is_good)
+"""
+
+
+def test_changed_code_of_a_grader_is_another_grader(world: World) -> None:
+    world.pytester.makeconftest(PYTHON_GRADER.format(prefix="yes"))
+    with world.serve(Answers()) as server:
+        write(world, server, count=10, graders=[{"python": "is_good"}])
+        assert world.run("--ftgate-save", "main").ret == 0
+        assert world.run("--ftgate-compare", "main").ret == 0
+        assert compared(world)["not_comparable"] == []
+        world.pytester.makeconftest(PYTHON_GRADER.format(prefix=""))
+        # In a process of its own: this one has the old source of conftest.py in mind.
+        assert world.run("--ftgate-compare", "main", subprocess=True).ret == 1
+    assert {left["why"] for left in compared(world)["not_comparable"]} == {"graders"}
+    assert gates(world)["no_regression"] == "failed"
