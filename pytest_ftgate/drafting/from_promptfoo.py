@@ -13,7 +13,7 @@ from pytest_ftgate.drafting.promptfoo_assertions import Judges, read_assertions
 from pytest_ftgate.drafting.promptfoo_expected import share_graders
 from pytest_ftgate.drafting.promptfoo_prompts import Prompt, read_prompts, require_prompts
 from pytest_ftgate.drafting.promptfoo_providers import Provider, read_provider
-from pytest_ftgate.drafting.promptfoo_source import PromptfooSource, each
+from pytest_ftgate.drafting.promptfoo_source import PromptfooSource, as_mapping, each
 from pytest_ftgate.drafting.promptfoo_templates import list_names
 from pytest_ftgate.drafting.promptfoo_tests import Test, read_defaults, read_tests
 from pytest_ftgate.errors import SettingsError
@@ -59,7 +59,7 @@ def draft_from_promptfoo(base: Draft, path: Path) -> Draft:
     tests = read_tests(source, defaults)
     prompts = _frame_prompts(prompts, tests, source)
     shared = _read_shared(defaults, source, judges)
-    found = _make_cases(tests, prompts, provider, bool(shared), source, judges)
+    found = _make_cases(tests, prompts, provider, shared, source, judges)
     if not found.cases:
         said = "; ".join(f"{r.where}: {r.what}" for r in source.remarks if r.kind == "no_equal")
         raise SettingsError(f"{path}: no test is left that can be asked and graded here. {said}")
@@ -119,7 +119,7 @@ def _name_judge(written: Json, where: str, source: PromptfooSource) -> Json:
 
 
 def _read_shared(defaults: Mapping[str, Json], source: PromptfooSource, judges: Judges) -> list[Json]:
-    options = defaults.get("options") or {}
+    options = as_mapping(defaults.get("options"))
     given = options.get("provider")
     if isinstance(given, dict) and ("text" in given or "embedding" in given):
         judges.use(JUDGE, given.get("text"), "defaultTest.options.provider", source)
@@ -149,14 +149,14 @@ def _make_cases(
     tests: Sequence[Test],
     prompts: Sequence[Prompt],
     provider: Provider,
-    is_graded: bool,
+    shared: Sequence[Json],
     source: PromptfooSource,
     judges: Judges,
 ) -> _Cases:
-    """A case for each test that something grades. `is_graded`: graders of the evalset stand for all."""
+    """A case for each test that something grades. `shared`: the graders of all of them."""
     found = _Cases()
     needed = {name for prompt in prompts for name in list_names(prompt.content)}
-    asserts_nothing = not is_graded and not any(test.asserts for test in tests)
+    asserts_nothing = not shared and not any(test.asserts for test in tests)
     if asserts_nothing:
         source.remark(
             "note", "tests",
@@ -167,12 +167,12 @@ def _make_cases(
         graders = read_assertions(test.asserts, test.where, source, judges, _transform(test.options))
         if asserts_nothing:
             graders = [_STAND_IN]
-        if not graders and not is_graded:
+        if not graders and not shared:
             source.remark("no_equal", test.where, "left out: nothing that is left grades it")
             continue
         name = _clean(test.description)
         case: dict[str, Json] = {"id": name if name and names[name] == 1 else f"t{number:03d}"}
-        case.update(_make_vars(test, needed))
+        case.update(_make_vars(test, needed | list_names([*shared, *graders])))
         if test.tags:
             case["tags"] = list(test.tags)
         if provider.tools:
@@ -183,7 +183,7 @@ def _make_cases(
 
 
 def _make_vars(test: Test, needed: set[str]) -> dict[str, Json]:
-    """The vars of a case. A name that a prompt reads and the test lacks is an empty text, as in promptfoo."""
+    """The vars of a case. A name that is read and the test lacks is an empty text, as in promptfoo."""
     values = {**dict.fromkeys(sorted(needed - {"vars", "id", "tags"}), ""), **test.vars}
     found: dict[str, Json] = {key: values.pop(key) for key in _TAKEN if key in values}
     if values or not found:
@@ -229,8 +229,7 @@ def _make_models(provider: Provider, judges: Judges, graders: Sequence[Json]) ->
 
 def _read_repeats(source: PromptfooSource) -> int | None:
     for key in ("evaluateOptions", "commandLineOptions"):
-        options = source.config.get(key)
-        for name, value in (options if isinstance(options, dict) else {}).items():
+        for name, value in as_mapping(source.config.get(key)).items():
             if name == "repeat" and isinstance(value, int) and 1 <= value <= 100:
                 return value
             if name == "maxConcurrency":

@@ -16,6 +16,7 @@ from pytest_ftgate.drafting.promptfoo_templates import convert_templates, find_f
 from pytest_ftgate.errors import SettingsError
 from pytest_ftgate.loading.json_text import JsonTextError, parse_json
 from pytest_ftgate.loading.problems import Problems
+from pytest_ftgate.loading.prompts import ROLES
 from pytest_ftgate.loading.yaml_marks import parse_yaml
 from pytest_ftgate.model.evalset import Json
 
@@ -43,12 +44,23 @@ def read_prompts(source: PromptfooSource) -> list[Prompt]:
     for index, item in enumerate(items):
         where = f"prompts[{index}]"
         for prompt in _read_prompt(item, where, source):
-            fault = find_faults(prompt.content)
+            fault = _find_fault(prompt.content) or find_faults(prompt.content)
             if fault:
                 source.remark("no_equal", where, fault)
             else:
                 found.append(prompt)
     return found
+
+
+def _find_fault(content: Json) -> str:
+    """A sentence about a prompt that asks nothing or is no chat, '' for a good one."""
+    if isinstance(content, str):
+        return "" if content.strip() else "the prompt is empty"
+    for message in content:
+        asked = message.get("content")
+        if message["role"] not in ROLES or not (isinstance(asked, str) or message.get("tool_calls")):
+            return f"a message of the chat is not one of {', '.join(ROLES)} with a text"
+    return ""
 
 
 def _read_prompt(item: Json, where: str, source: PromptfooSource) -> Iterator[Prompt]:

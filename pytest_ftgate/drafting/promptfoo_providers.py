@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pytest_ftgate.drafting.promptfoo_source import PromptfooSource, is_code
+from pytest_ftgate.drafting.promptfoo_source import PromptfooSource, as_mapping, is_code
 from pytest_ftgate.loading.secret_names import find_secrets
 from pytest_ftgate.model.evalset import Json
 
@@ -119,7 +119,7 @@ def _read_config(
     params: dict[str, Json] = {}
     price: dict[str, Json] = {}
     rest: dict[str, Json] = {}
-    flat = {**config, **(config.get("generationConfig") or {})}
+    flat = {**config, **as_mapping(config.get("generationConfig"))}
     for key, value in flat.items():
         if key in _KEYS:
             source.remark(

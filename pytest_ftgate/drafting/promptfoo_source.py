@@ -102,6 +102,11 @@ def read_data(path: Path) -> Json:
     return document.value
 
 
+def as_mapping(value: Json) -> dict[str, Json]:
+    """The value where it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def each(value: Json) -> Iterator[Json]:
     """The parts of a list; a lone value is a list of itself, None of nothing."""
     if isinstance(value, list):

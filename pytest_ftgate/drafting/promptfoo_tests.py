@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pytest_ftgate.drafting.example_rows import read_rows, read_source
 from pytest_ftgate.drafting.promptfoo_csv import read_test_table
-from pytest_ftgate.drafting.promptfoo_source import PromptfooSource, each, is_code, read_data
+from pytest_ftgate.drafting.promptfoo_source import PromptfooSource, as_mapping, each, is_code, read_data
 from pytest_ftgate.drafting.promptfoo_templates import RENAMED
 from pytest_ftgate.model.evalset import Json
 
@@ -64,8 +64,8 @@ def read_tests(source: PromptfooSource, defaults: Mapping[str, Json]) -> list[Te
         if not isinstance(scenario, dict):
             continue
         for row in each(source.load(scenario.get("config"), where)):
-            shared = row.get("vars") if isinstance(row, dict) else None
-            tests += _read_list(scenario.get("tests"), f"{where}.tests", shared or {}, source, defaults)
+            shared = as_mapping(as_mapping(row).get("vars"))
+            tests += _read_list(scenario.get("tests"), f"{where}.tests", shared, source, defaults)
     if not tests and not (source.config.get("tests") or source.config.get("scenarios")):
         tests = list(_expand({}, "tests", {}, source, defaults))
     return tests
@@ -127,9 +127,9 @@ def _expand(
     _remark_rest(test, where, source)
     given = source.load(test.get("vars"), f"{where}.vars")
     default = source.load(defaults.get("vars"), "defaultTest.vars")
-    merged = {**(default or {}), **shared, **(given if isinstance(given, dict) else {})}
+    merged = {**as_mapping(default), **shared, **as_mapping(given)}
     values = {name: source.load(value, f"{where}.vars.{name}") for name, value in merged.items()}
-    options = {**(defaults.get("options") or {}), **(test.get("options") or {})}
+    options = {**as_mapping(defaults.get("options")), **as_mapping(test.get("options"))}
     is_expanded = not options.get("disableVarExpansion")
     choices = [
         value if is_expanded and isinstance(value, list) and value and isinstance(value[0], str) else [value]
@@ -141,7 +141,9 @@ def _expand(
             vars={RENAMED.get(name, name): value for name, value in zip(values, chosen, strict=True)},
             asserts=test.get("assert"),
             description=str(test.get("description") or ""),
-            tags=tuple(_list_tags({**(defaults.get("metadata") or {}), **(test.get("metadata") or {})})),
+            tags=tuple(
+                _list_tags({**as_mapping(defaults.get("metadata")), **as_mapping(test.get("metadata"))})
+            ),
             options=options,
         )
 
@@ -158,7 +160,7 @@ def _remark_rest(test: Mapping[str, Json], where: str, source: PromptfooSource) 
     for key in test:
         if key not in _KNOWN:
             source.remark("no_equal", f"{where}.{key}", _NO_EQUAL.get(key, "no such key is known"))
-    for key in test.get("options") or {}:
+    for key in as_mapping(test.get("options")):
         if key not in _KNOWN_OPTIONS:
             source.remark("no_equal", f"{where}.options.{key}", "no such option is known")
     if isinstance(test.get("threshold"), int | float):
