@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pytest_ftgate.grading.grades import Problem, Problems
@@ -86,21 +85,19 @@ def _keep_roots(leaves: list[_Leaf]) -> list[_Leaf]:
 # -- alternatives ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Branch:
+class _Branch(NamedTuple):
     """One alternative: its errors, and how far it is from the answer."""
 
     leaves: list[_Leaf]
     distance: tuple[int, int, int]
 
 
-def _reduce(error: ValidationError, path: Path = (), schema_path: Path = ()) -> Iterator[_Leaf]:
+def _reduce(error: ValidationError, path: Path = (), schema_path: Path = ()) -> list[_Leaf]:
     """The leaves of an error; of alternatives only the branch the answer most likely meant."""
     path, schema_path = (*path, *error.relative_path), (*schema_path, *error.relative_schema_path)
-    if error.validator not in _ALTERNATIVES or not error.context:
-        keyword: Any = error.validator
-        yield _Leaf(keyword, error.validator_value, error.instance, error.message, path, schema_path)
-        return
+    keyword: Any = error.validator
+    if keyword not in _ALTERNATIVES or not error.context:
+        return [_Leaf(keyword, error.validator_value, error.instance, error.message, path, schema_path)]
     children: dict[int, list[_Leaf]] = {}
     for child in error.context:
         # A branch that is `false` has no index; nothing can have been meant by it.
@@ -109,7 +106,7 @@ def _reduce(error: ValidationError, path: Path = (), schema_path: Path = ()) -> 
     branches = [_read_branch(children[index], len(path)) for index in sorted(children)]
     meant = min(branches, key=lambda branch: branch.distance)
     rivals = [branch for branch in branches if branch.distance[:2] == meant.distance[:2]]
-    yield from _find_common(meant, rivals, branches, len(path))
+    return _find_common(meant, rivals, branches, len(path))
 
 
 def _read_branch(leaves: list[_Leaf], depth: int) -> _Branch:
