@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from pytest_ftgate.cli.check import builtin_registries, find_evalsets, find_rootdir
@@ -17,21 +16,6 @@ from pytest_ftgate.reports.report import make_json_safe
 from pytest_ftgate.reports.retrieval_text import describe_index, describe_recall
 from pytest_ftgate.reports.searches import describe_search
 from pytest_ftgate.reports.tables import wrap_text
-
-
-def add_index_command(commands: Any) -> argparse.ArgumentParser:
-    """Add `index` with its arguments to the subparsers."""
-    index: argparse.ArgumentParser = commands.add_parser(
-        "index", help="embed documents ahead of a run, and measure recall@k"
-    )
-    add = index.add_argument
-    add("paths", nargs="+", type=Path, help="*.evalset.yaml files, or folders of them")
-    add("--compare", action="store_true", help="measure recall by bm25, vectors and hybrid")
-    add("--embedder", metavar="ID", help="the model of the vectors (vendor/name), before the evalset's")
-    add("--dir", default=".ftgate", type=Path, help="the folder of vectors and responses (default .ftgate)")
-    add("--concurrency", type=int, default=50, metavar="N", help="requests in flight at once (default 50)")
-    add("--allow-outside-files", action="store_true", help="read documents outside of the rootdir")
-    return index
 
 
 def run_index(options: argparse.Namespace) -> int:

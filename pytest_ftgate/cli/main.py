@@ -16,12 +16,12 @@ from pytest_ftgate import __version__
 from pytest_ftgate.cli.bless import add_bless_command, run_bless
 from pytest_ftgate.cli.calibrate_arguments import add_calibrate_arguments
 from pytest_ftgate.cli.compare import add_compare_command, run_compare
-from pytest_ftgate.cli.doctor import add_doctor_command, run_doctor
+from pytest_ftgate.cli.doctor_arguments import add_doctor_command
 from pytest_ftgate.cli.exit_statuses import INTERRUPTED, UNUSABLE, explain_statuses
 from pytest_ftgate.cli.export import add_export_arguments, run_export
-from pytest_ftgate.cli.github import add_github_command, run_github
+from pytest_ftgate.cli.github_arguments import add_github_command
 from pytest_ftgate.cli.history import add_history_arguments, run_history
-from pytest_ftgate.cli.index import add_index_command, run_index
+from pytest_ftgate.cli.index_arguments import add_index_command
 from pytest_ftgate.cli.init import add_init_command, complete_init, run_init
 from pytest_ftgate.cli.judge_arguments import add_judge_arguments, add_merge_arguments
 from pytest_ftgate.cli.simulate_arguments import add_simulate_arguments
@@ -231,6 +231,24 @@ def _simulate(options: argparse.Namespace) -> int:
     return run_simulate(options)
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    from pytest_ftgate.cli.doctor import run_doctor
+
+    return run_doctor(options)
+
+
+def _index(options: argparse.Namespace) -> int:
+    from pytest_ftgate.cli.index import run_index
+
+    return run_index(options)
+
+
+def _github(options: argparse.Namespace) -> int:
+    from pytest_ftgate.cli.github import run_github
+
+    return run_github(options)
+
+
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check": _check,
     "explain": _explain,
@@ -241,9 +259,9 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "history": run_history,
     "export": run_export,
     "simulate": _simulate,
-    "doctor": run_doctor,
-    "github": run_github,
-    "index": run_index,
+    "doctor": _doctor,
+    "github": _github,
+    "index": _index,
     "init": run_init,
     "compare": run_compare,
     "bless": run_bless,

@@ -20,6 +20,8 @@ from pytest_ftgate.cli.main import main
 KEY = "planted-Vq7Zt2Lw9Rv4Nc8/+=Kb3"
 TOKEN = "ghs_planted0123456789abcdefABCDEF"
 LONG = 5_000_000
+MISSED = ("ansi", "bidi", "output")
+"""Cases that pytest shows as missed; the others fail by themselves."""
 ATTACKS = {
     "key": f"the key is {{key}}, {json.dumps(KEY)[1:-1]} and Bearer {{key}}",
     "script": "<script>alert(1)</script><img src=x onerror=alert(1)></td></table></details>",
@@ -54,7 +56,7 @@ def told(
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     world.pytester.makeini("[pytest]\n")
     reports = [f"--ftgate-report={kind}={path}" for kind, path in (("markdown", "r.md"), ("json", "r.json"))]
-    arguments = (*reports, "-v", "--junitxml", "j.xml", "--ftgate-record", "c.jsonl")
+    arguments = (*reports, "-v", "-rA", "--junitxml", "j.xml", "--ftgate-record", "c.jsonl")
     hostile = {key: ATTACKS[key] for key in ("script", "link", "output", "mention")}
     with world.serve("calm") as server:
         evalset = {
@@ -68,7 +70,7 @@ def told(
                     "id": name,
                     "input": f"case={name}",
                     "expected": "calm",
-                    "must_pass": True,
+                    "must_pass": name not in MISSED,
                     "tags": [text[:50]],
                 }
                 for name, text in {**dict.fromkeys(ATTACKS, "plain"), **hostile}.items()
@@ -118,9 +120,9 @@ def test_nothing_leaks_and_nothing_executes(told: dict[str, str], world: World, 
     commands = [line for line in told["terminal"].splitlines() if re.match(r"\s*::|.*##\[", line)]
     assert commands == []
     lines = told["log"].splitlines()
-    assert len(lines) == len(ATTACKS) + 1 == 10
+    assert len(lines) == len(ATTACKS) - len(MISSED) + 2
     assert all(OURS.fullmatch(line) for line in lines), lines
-    assert all("file=t.evalset.yaml,line=" in line for line in lines[:9])
+    assert all("file=t.evalset.yaml,line=" in line for line in lines[:6])
     assert "set-output" not in re.sub(r"::[^:]*$", "", lines[0])
 
     outputs = dict(
