@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import secrets
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from pytest_ftgate.reports.github_text import (
     list_outputs,
     mark_of,
     render_comment,
-    render_nothing,
     render_summary,
     write_command,
 )
@@ -27,6 +25,7 @@ from pytest_ftgate.storage.pull_request_comment import PullRequest, write_commen
 from pytest_ftgate.storage.redaction import Redactor
 
 DEFAULT_API = "https://api.github.com"
+_UNWRITTEN = "not written"
 
 
 def run_github(options: argparse.Namespace) -> int:
@@ -59,44 +58,36 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _publish(options: argparse.Namespace) -> int:
-    redact = Redactor(os.environ).redact
-    report = read_report(str(options.report), Path()) if options.report.is_file() else None
-    told: dict[str, Any] = {"report": None, "summary": False, "annotations": 0, "comment": None}
-    if report is not None:
-        report = _relate_files(report)
-        told["report"] = str(options.report)
-    outputs = (
-        list_outputs(report, str(options.report))
-        if report
-        else {"decision": "", "decisions": "{}", "report": "", "failures": ""}
-    )
+    redactor = Redactor(os.environ)
+    report: dict[str, Any] | None = None
+    if options.report.is_file():
+        # Before anything is escaped: a key that is escaped is not found.
+        report = _relate_files(redactor.redact_json(read_report(str(options.report), Path())))
+    outputs = list_outputs(report, str(options.report))
     _write_outputs(outputs)
-    told.update(outputs)
-    annotations = [redact(line) for line in (list_annotations(report) if report else ())]
-    told["annotations"] = len(annotations)
-    if not options.json:
-        print("\n".join(annotations), end="\n" if annotations else "")
-    told["summary"] = _write_summary(report, redact)
-    if options.comment:
-        told["comment"] = _comment(options, report, redact)
-        if told["comment"].startswith("not written"):
-            print(
-                redact(write_command("warning", told["comment"], title="ftgate comment")),
-                file=sys.stderr if options.json else sys.stdout,
-            )
+    lines = list(list_annotations(report)) if report else []
+    has_summary = _write_summary(report)
+    comment = _comment(options, report, redactor) if options.comment else None
+    if comment is not None and comment.startswith(_UNWRITTEN):
+        lines.append(write_command("warning", comment, title="ftgate comment"))
     if options.json:
-        print(json.dumps(told, indent=2))
+        print(
+            json.dumps(
+                {**outputs, "summary": has_summary, "annotations": lines, "comment": comment}, indent=2
+            )
+        )
+    else:
+        print("\n".join(lines), end="\n" if lines else "")
     return 0
 
 
-def _write_summary(report: Mapping[str, Any] | None, redact: Any) -> bool:
+def _write_summary(report: Mapping[str, Any] | None) -> bool:
     """Append to the file of GITHUB_STEP_SUMMARY; False where there is none, or no room."""
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         return False
     path = Path(name)
-    used = path.stat().st_size if path.exists() else 0
-    text = render_nothing() if report is None else redact(render_summary(report, used))
+    text = render_summary(report, path.stat().st_size if path.exists() else 0)
     if not text:
         return False
     with path.open("a", encoding="utf-8", newline="\n") as file:
@@ -104,35 +95,27 @@ def _write_summary(report: Mapping[str, Any] | None, redact: Any) -> bool:
     return True
 
 
-def _comment(options: argparse.Namespace, report: Mapping[str, Any] | None, redact: Any) -> str:
+def _comment(options: argparse.Namespace, report: Mapping[str, Any] | None, redactor: Redactor) -> str:
     """What became of the comment, in words."""
     token = os.environ.get("GITHUB_TOKEN", "")
     number = _find_number()
     if number is None:
         return "none: this event is of no pull request"
     if not token:
-        return "not written: GITHUB_TOKEN is not set"
+        return f"{_UNWRITTEN}: GITHUB_TOKEN is not set"
     pull_request = PullRequest(
         api_url=os.environ.get("GITHUB_API_URL") or DEFAULT_API,
         repository=os.environ.get("GITHUB_REPOSITORY", ""),
         number=number,
         token=token,
     )
-    mark = mark_of(options.comment)
-    body = (
-        f"{mark}\n{render_nothing()}"
-        if report is None
-        else render_comment(report, options.comment, options.note)
-    )
     try:
-        return write_comment(pull_request, mark, redact(body))
+        body = render_comment(report, options.comment, options.note)
+        return write_comment(pull_request, mark_of(options.comment), body)
     except StorageError as error:
-        why = (
-            ""
-            if "403" not in str(error)
-            else " (the token of a fork may only read; the summary has the report)"
-        )
-        return f"not written: {redact(str(error))}{why}"
+        is_read_only = "GitHub answers 403" in str(error)
+        why = " (the token of a fork may only read; the summary has the report)" if is_read_only else ""
+        return f"{_UNWRITTEN}: {redactor.redact(str(error))}{why}"
 
 
 def _find_number() -> int | None:

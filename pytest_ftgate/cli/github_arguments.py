@@ -45,5 +45,4 @@ def add_github_command(commands: Any) -> list[argparse.ArgumentParser]:
     add("report", type=Path, metavar="FILE", help="the report.json of the run; it may be missing")
     add("--comment", default="", metavar="KEY", help="keep one comment of this key on the pull request")
     add("--note", default="", metavar="TEXT", help="a line below the comment, such as a link to the run")
-    add("--mode", default="live", metavar="M", help="what `github run` said")
     return [run, publish]

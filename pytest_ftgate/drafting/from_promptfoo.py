@@ -59,7 +59,7 @@ def draft_from_promptfoo(base: Draft, path: Path) -> Draft:
     tests = read_tests(source, defaults)
     prompts = _frame_prompts(prompts, tests, source)
     shared = _read_shared(defaults, source, judges)
-    found = _make_cases(tests, prompts, provider, shared, source, judges)
+    found = _make_cases(tests, prompts, provider, shared, defaults, source, judges)
     if not found.cases:
         said = "; ".join(f"{r.where}: {r.what}" for r in source.remarks if r.kind == "no_equal")
         raise SettingsError(f"{path}: no test is left that can be asked and graded here. {said}")
@@ -150,6 +150,7 @@ def _make_cases(
     prompts: Sequence[Prompt],
     provider: Provider,
     shared: Sequence[Json],
+    defaults: Mapping[str, Json],
     source: PromptfooSource,
     judges: Judges,
 ) -> _Cases:
@@ -162,16 +163,16 @@ def _make_cases(
             "note", "tests",
             f"they assert nothing: the grader `{_STAND_IN}` stands in. Write what a good answer is",
         )  # fmt: skip
-    names = Counter(_clean(test.description) for test in tests)
-    for number, test in enumerate(tests, start=1):
+    names = _name_cases(tests)
+    for name, test in zip(names, tests, strict=True):
+        _remark_options(test, defaults, bool(shared), source, judges)
         graders = read_assertions(test.asserts, test.where, source, judges, _transform(test.options))
         if asserts_nothing:
             graders = [_STAND_IN]
         if not graders and not shared:
             source.remark("no_equal", test.where, "left out: nothing that is left grades it")
             continue
-        name = _clean(test.description)
-        case: dict[str, Json] = {"id": name if name and names[name] == 1 else f"t{number:03d}"}
+        case: dict[str, Json] = {"id": name}
         case.update(_make_vars(test, needed | list_names([*shared, *graders])))
         if test.tags:
             case["tags"] = list(test.tags)
@@ -180,6 +181,29 @@ def _make_cases(
         found.cases.append(case)
         found.graders.append(graders)
     return found
+
+
+def _name_cases(tests: Sequence[Test]) -> list[str]:
+    """An id for each test: its description where that is one of a kind, else its number."""
+    names = [_clean(test.description) for test in tests]
+    counts = Counter(names)
+    numbered = {f"t{number:03d}" for number in range(1, len(tests) + 1)}
+    return [
+        name if name and counts[name] == 1 and name not in numbered else f"t{number:03d}"
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+def _remark_options(
+    test: Test, defaults: Mapping[str, Json], is_shared: bool, source: PromptfooSource, judges: Judges
+) -> None:
+    """What a test wants otherwise than the default does."""
+    usual = as_mapping(defaults.get("options"))
+    if is_shared and _transform(test.options) != _transform(usual):
+        what = "its own transform does not reach the assertions of defaultTest"
+        source.remark("differs", f"{test.where}.options.transform", what)
+    if test.options.get("provider") != usual.get("provider"):
+        judges.use(JUDGE, test.options.get("provider"), f"{test.where}.options.provider", source)
 
 
 def _make_vars(test: Test, needed: set[str]) -> dict[str, Json]:

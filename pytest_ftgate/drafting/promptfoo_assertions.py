@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_ftgate.drafting.promptfoo_advice import ADVICE, DIFFERENT
-from pytest_ftgate.drafting.promptfoo_source import PromptfooSource, each, is_code
+from pytest_ftgate.drafting.promptfoo_source import FILE, PromptfooSource, each, is_code
 from pytest_ftgate.drafting.promptfoo_templates import convert_templates, find_faults
 from pytest_ftgate.errors import suggest
 from pytest_ftgate.loading.json_text import JsonTextError, parse_json
@@ -19,6 +19,7 @@ _PLAIN = ("equals", "contains", "icontains", "starts-with")
 _LISTS = ("contains-any", "contains-all", "icontains-any", "icontains-all")
 _CALLS = ("is-valid-openai-tools-call", "is-valid-openai-function-call", "is-valid-function-call")
 _LIMITS = ("latency", "cost")
+_EXTRAS: Mapping[str, str] = {"levenshtein": "metrics", **dict.fromkeys((*_CALLS, "tool-call-f1"), "tools")}
 _NAMES: Mapping[str, str] = {
     "is-valid-openai-function-call": "is-valid-function-call", "similar:cosine": "similar",
     "word-count": "max-length", "model-graded-closedqa": "llm-rubric", "g-eval": "llm-rubric",
@@ -102,7 +103,7 @@ def _read_one(item: dict[str, Json], where: str, source: PromptfooSource, judges
             "function (hook pytest_ftgate_register_graders) and name it with `transform:`",
         )  # fmt: skip
         return None
-    if isinstance(item.get("value"), str) and is_code(item["value"]):
+    if isinstance(item.get("value"), str) and item["value"].startswith(FILE) and is_code(item["value"]):
         source.remark("no_equal", where, f"{kind} with {item['value']}: {ADVICE['javascript']}")
         return None
     converted = _convert(base, item, where, source, judges)
@@ -113,6 +114,8 @@ def _read_one(item: dict[str, Json], where: str, source: PromptfooSource, judges
     if fault:
         source.remark("no_equal", where, f"{kind}: {fault}")
         return None
+    if base in _EXTRAS:
+        source.remark("note", base, f"needs pip install 'pytest-ftgate[{_EXTRAS[base]}]'")
     if transforms:
         options["transform"] = transforms if len(transforms) > 1 else transforms[0]
     for key in item:

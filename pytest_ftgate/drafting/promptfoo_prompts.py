@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_ftgate.drafting.draft import Remark
 from pytest_ftgate.drafting.example_rows import read_source
 from pytest_ftgate.drafting.promptfoo_source import FILE, PromptfooSource, each, is_code
 from pytest_ftgate.drafting.promptfoo_templates import convert_templates, find_faults
@@ -126,8 +125,3 @@ def require_prompts(prompts: list[Prompt], source: PromptfooSource) -> list[Prom
         return prompts
     said = "; ".join(f"{r.where}: {r.what}" for r in source.remarks if r.where.startswith("prompts"))
     raise SettingsError(f"{source.path}: no prompt has an equal here ({said or 'there is no `prompts`'})")
-
-
-def remarks_of(source: PromptfooSource) -> tuple[Remark, ...]:
-    """All remarks so far, in order."""
-    return tuple(source.remarks)

@@ -21,6 +21,10 @@ _ORDER = (
     "incomplete", "not_ready", "fine_tune_justified", "partial_pattern", "no_pattern", "use_rag",
     "add_context", "improve_prompt", "fix_call", "inconclusive", "bar_met", "not_asked",
 )  # fmt: skip
+_NOTHING = (
+    "# ftgate: no report\n\nNo evalset was decided: none changed or none was found, or pytest ended before "
+    "(see its log). Nothing was evaluated.\n"
+)
 _TITLES = {"gate": "gate", "must_pass": "must_pass case", "error": "grader error", "problem": "problem"}
 
 
@@ -59,26 +63,21 @@ def _escape_property(text: str) -> str:
     return _escape_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def render_summary(report: Mapping[str, Any], used_bytes: int = 0) -> str:
+def render_summary(report: Mapping[str, Any] | None, used_bytes: int = 0) -> str:
     """The report for the step summary, below what its file may still take; '' where nothing fits."""
+    if report is None:
+        return _NOTHING
     room = MAX_SUMMARY_BYTES - used_bytes - 2
     return render_report(report, max_bytes=room) if room > 1_000 else ""
 
 
-def render_nothing() -> str:
-    """What stands for a run that left no report."""
-    return (
-        "# ftgate: no report\n\nNo evalset was decided: none changed or none was found, or pytest ended "
-        "before (see its log). Nothing was evaluated.\n"
-    )
-
-
-def render_comment(report: Mapping[str, Any], key: str, note: str = "") -> str:
+def render_comment(report: Mapping[str, Any] | None, key: str, note: str = "") -> str:
     """The report as a comment, below GitHub's limit. Its first line is a mark by which it is found again."""
     head = f"{mark_of(key)}\n"
     tail = f"\n{note}\n" if note else ""
     room = MAX_COMMENT - len((head + tail).encode()) - 1
-    return f"{head}{render_report(report, max_bytes=room)}{tail}"
+    body = _NOTHING if report is None else render_report(report, max_bytes=room)
+    return f"{head}{body}{tail}"
 
 
 def mark_of(key: str) -> str:
@@ -93,8 +92,13 @@ def choose_decision(entries: Sequence[Mapping[str, Any]]) -> str:
     return (known or found or [""])[0]
 
 
-def list_outputs(report: Mapping[str, Any], path: str) -> dict[str, str]:
-    """The outputs of a step: `decision`, `decisions` (JSON: evalset → verdict), `report`, `failures`."""
+def list_outputs(report: Mapping[str, Any] | None, path: str) -> dict[str, str]:
+    """The outputs of a step: `decision`, `decisions` (JSON: evalset → verdict), `report`, `failures`.
+
+    Empty where the run left no report.
+    """
+    if report is None:
+        return {"decision": "", "decisions": "{}", "report": "", "failures": ""}
     entries = report["evalsets"]
     decisions = {entry["name"]: entry["verdict"]["decision"] for entry in entries}
     return {
