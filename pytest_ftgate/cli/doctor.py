@@ -12,7 +12,7 @@ from pytest_ftgate.checkup import Wanted, is_embedding_role, look_at_all
 from pytest_ftgate.cli.check import builtin_registries, find_evalsets, find_rootdir
 from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.model.checkup import Checkup, ModelCheckup
-from pytest_ftgate.model.evalset import ModelSpec
+from pytest_ftgate.model.evalset import RECORDED_MODEL, ModelSpec
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.plan_loading import load_plan
 from pytest_ftgate.registry import Registries
@@ -56,8 +56,19 @@ def _find_models(options: argparse.Namespace, registries: Registries) -> tuple[l
             problems.append(f"{path}: not usable; see pytest-ftgate check ({error.problems[0][1][:200]})")
             continue
         for role, spec in evalset.models.items():
+            if spec.model == RECORDED_MODEL:
+                if not options.model:
+                    problems.append(_tell_unnamed(path, role))
+                continue
             _add(found, spec, f"{evalset.name}: {role}", is_embedder=is_embedding_role(role))
     return list(found.values()), problems
+
+
+def _tell_unnamed(path: Path, role: str) -> str:
+    return (
+        f"{path}: no model is named for role {role}: give one to look at, --model vendor/name, and to the "
+        f"run, --ftgate-use-model {role}=vendor/name (or `models: {{{role}: {{model: vendor/name}}}}`)"
+    )
 
 
 def _add(found: dict[str, Wanted], spec: ModelSpec, used_by: str, *, is_embedder: bool) -> None:
@@ -75,7 +86,7 @@ def _lines(found: Checkup) -> Iterator[str]:
     for model in found.models:
         yield ""
         yield from _model_lines(model)
-    if not found.models:
+    if not found.models and not found.problems:
         yield "no model was named: give an evalset, or --model vendor/name"
     for problem in found.problems:
         yield f"PROBLEM: {problem}"

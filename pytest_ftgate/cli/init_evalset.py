@@ -98,9 +98,9 @@ def _choose_out(options: argparse.Namespace) -> Path:
     if options.out is not None:
         out: Path = options.out
         if not out.name.endswith((SUFFIX, ".evalset.yml")):
-            raise SettingsError(
-                f"{out}: the name of an evalset ends in {SUFFIX}, or pytest does not collect it"
-            )
+            what = f"{out}: the name of an evalset ends in {SUFFIX}, or pytest does not collect it"
+            is_source = options.source is None and (out.is_file() or out.suffix.lower() in ROW_FILES)
+            raise SettingsError(f"{what}; to make one from that file: --from {out}" if is_source else what)
         return out
     stem = options.name or (options.source.name.partition(".")[0] if options.source else "my")
     return Path(re.sub(r"[^\w.-]+", "-", stem).strip("-.") + SUFFIX)

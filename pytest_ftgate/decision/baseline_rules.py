@@ -6,7 +6,7 @@ from collections import Counter
 
 from pytest_ftgate.decision.wording import format_count, to_ascii
 from pytest_ftgate.model.baseline import BASELINE
-from pytest_ftgate.model.comparison import INCOMPARABLE, AgainstBaseline, BaselinePair
+from pytest_ftgate.model.comparison import INCOMPARABLE, BaselinePair
 from pytest_ftgate.model.evalset import GateSpec
 from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.verdict import GateResult
@@ -24,12 +24,13 @@ def choose_against(spec: GateSpec, summary: Summary) -> str:
     return "base" if "base" in roles else BASELINE
 
 
-def tell_no_baseline(spec: GateSpec, found: AgainstBaseline | None, evidence: str) -> GateResult | None:
+def tell_no_baseline(spec: GateSpec, summary: Summary, evidence: str) -> GateResult | None:
     """The result of a gate that has nothing to be held against; None where it has.
 
     A baseline that is not there yet fails nothing unless it is required. One of which no case can be
     compared does: else a change of a param would be a way around the gate.
     """
+    found = summary.baseline
     if found is None:
         reason = "no baseline was named: save one with --ftgate-save NAME, compare with --ftgate-compare NAME"
         return _result(spec, "skipped", evidence, reason)
@@ -38,8 +39,15 @@ def tell_no_baseline(spec: GateSpec, found: AgainstBaseline | None, evidence: st
         outcome = "failed" if found.is_required else "skipped"
         return _result(spec, outcome, evidence, f"{to_ascii(found.why)}{required}")
     compared = found.find(spec.arm, spec.role)
+    asked = f"arm {to_ascii(spec.arm)}, role {to_ascii(spec.role)}"
+    own = summary.arm(spec.arm, spec.role)
+    if compared is None and (own is None or own.accuracy_test is None):
+        reason = (
+            f"no answer of {asked} was judged in this run, so none is held against {to_ascii(found.name)}"
+        )
+        return _result(spec, "failed", evidence, reason)
     if compared is None:
-        what = f"it has no answers of arm {to_ascii(spec.arm)}, role {to_ascii(spec.role)}, nor of as_is"
+        what = f"it has no answers of {asked}, nor of as_is"
     elif compared.pair is None:
         what = describe_left_out(compared)
     else:

@@ -15,7 +15,7 @@ GIVE_CONTEXT = (
     "(or waive context with a reason under `decision.waive`)"
 )
 _REPEAT = "two or more independent repeats of each case (repeats: 5)"
-_VARY = "a temperature above 0: repeats that are identical cannot show what recurs"
+_VARY = "a higher temperature: repeats that are identical cannot show what recurs"
 
 DISPLAY_ALPHA = 0.025
 """Each side of the 95 % interval that a share is shown with."""

@@ -12,7 +12,7 @@ from statistics import NormalDist
 
 from pytest_ftgate.decision.baseline_rules import choose_against, describe_left_out, tell_no_baseline
 from pytest_ftgate.decision.evidence import PROVE_PASS
-from pytest_ftgate.decision.wording import format_count, to_ascii
+from pytest_ftgate.decision.wording import format_count, format_percent, to_ascii
 from pytest_ftgate.model.baseline import BASELINE
 from pytest_ftgate.model.comparison import RolePair
 from pytest_ftgate.model.evalset import GateSpec, Json
@@ -24,6 +24,9 @@ _MARGIN: Json = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
 _ROLE: Json = {"enum": ["base", "teacher"]}
 _OTHER: Json = {"enum": [BASELINE, "base", "teacher"]}
 _NAMES_SHOWN = 10
+_FEWEST = 3
+"""Cases without which the bounds reach from -1 to 1, whatever the answers."""
+
 _STRENGTH = (NormalDist().inv_cdf(0.95) + NormalDist().inv_cdf(0.8)) ** 2
 """Of 5 % one-sided and 80 % power, in squared standard errors."""
 
@@ -48,18 +51,24 @@ class NoRegressionGate:
     ) -> GateResult:
         against = choose_against(spec, summary)
         margin = float(spec.options.get("margin", MARGIN))
-        absent = tell_no_baseline(spec, summary.baseline, evidence) if against == BASELINE else None
+        absent = tell_no_baseline(spec, summary, evidence) if against == BASELINE else None
         if absent is not None:
             return replace(absent, limit=-margin)
         pair = _find_pair(summary, spec, against)
         if pair is None:
             return _fail(spec, evidence, _nothing_to_compare(against), limit=-margin)
-        is_worse, is_safe = pair.upper < 0, pair.lower > -margin
+        is_worse, is_safe = pair.upper < 0, _excludes_drop(pair, margin)
         said = _say(pair, _name_other(summary, against))
+        if pair.cases < _FEWEST:
+            reason = f"{said}: fewer than {_FEWEST} cases, of which no answers could show a drop"
+            reason += _say_left_out(spec, summary, against)
+            return _fail(spec, evidence, reason, limit=-margin)
         if is_worse:
             reason = f"{said}: proven worse{_name('broken', pair.broken)}"
         elif is_safe:
             reason = f"{said}: a drop of {_points(margin)} is excluded"
+        elif _has_nothing_to_lose(pair, margin):
+            reason = f"{said}: {_say_floor(pair, _name_other(summary, against), margin)}"
         else:
             reason = f"{said}: neither a drop nor its absence is proven{_say_needed(pair, margin)}"
         reason += _say_left_out(spec, summary, against)
@@ -88,12 +97,14 @@ class ParityGate:
         pair = _find_pair(summary, spec, against)
         if pair is None:
             return _fail(spec, evidence, _nothing_to_compare(against), limit=-margin)
-        passed = pair.lower > -margin
+        passed = _excludes_drop(pair, margin)
         word = "may" if passed else "may not"
         if passed:
             proof = f"a shortfall of {_points(margin)} is excluded"
         elif pair.upper < 0:
             proof = "proven worse"
+        elif _has_nothing_to_lose(pair, margin):
+            proof = _say_floor(pair, f"the {against}", margin)
         else:
             proof = f"not proven within {_points(margin)}{_say_needed(pair, margin)}"
         own = "student" if against == "teacher" else "candidate"
@@ -118,7 +129,7 @@ class CollapseGate:
         baseline: Summary | None = None,  # noqa: ARG002
     ) -> GateResult:
         against = choose_against(spec, summary)
-        absent = tell_no_baseline(spec, summary.baseline, evidence) if against == BASELINE else None
+        absent = tell_no_baseline(spec, summary, evidence) if against == BASELINE else None
         if absent is not None:
             return replace(absent, limit=0.0)
         pair = _find_pair(summary, spec, against)
@@ -147,6 +158,22 @@ class CollapseGate:
         reason += _say_left_out(spec, summary, against)
         result = _result(spec, not count, evidence, reason, pair, limit=0.0, proven=True)
         return replace(result, value=float(count))
+
+
+def _excludes_drop(pair: RolePair, margin: float) -> bool:
+    """Whether a drop of the margin is excluded by the answers, not by a rate that has no room for it."""
+    return pair.lower > (0.0 if _has_nothing_to_lose(pair, margin) else -margin)
+
+
+def _has_nothing_to_lose(pair: RolePair, margin: float) -> bool:
+    return pair.other_accuracy <= margin
+
+
+def _say_floor(pair: RolePair, other: str, margin: float) -> str:
+    return (
+        f"{other} passes {format_percent(pair.other_accuracy)}, so no drop of {_points(margin)} could "
+        "show: look at its answers first"
+    )
 
 
 def _find_pair(summary: Summary, spec: GateSpec, against: str) -> RolePair | None:

@@ -5,7 +5,6 @@ By itself each of seven suites would call an unchanged model worse in 5 % of run
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from pytest_ftgate.decision.evidence import PROVE_PASS
@@ -26,12 +25,14 @@ def find_suite_margin(evalset: Evalset) -> float:
 
 def hold_suite_gates(evalset: Evalset, judgement: Judgement, card: CapabilityCard) -> Judgement:
     """The judgement with the gate of its suite decided by the card; as it is where that is not on it."""
-    losses: Mapping[str, Loss | None] = {suite.evalset: suite.loss for suite in card.suites}
-    loss = losses.get(evalset.name)
-    if loss is None or not any(map(_is_suite_gate, evalset.gates)):
+    suite = next((suite for suite in card.suites if suite.evalset == evalset.name), None)
+    loss = suite.loss if suite else None
+    if suite is None or loss is None or not any(map(_is_suite_gate, evalset.gates)):
         return judgement
     gates = tuple(
-        _hold(gate, loss, card) if (gate.name, gate.arm, gate.role) == (NAME, AS_IS, CANDIDATE) else gate
+        _hold(gate, loss, card, suite.reason)
+        if (gate.name, gate.arm, gate.role) == (NAME, AS_IS, CANDIDATE)
+        else gate
         for gate in judgement.gates
     )
     return replace(judgement, gates=gates)
@@ -42,7 +43,7 @@ def _is_suite_gate(spec: GateSpec) -> bool:
     return where == (NAME, AS_IS, CANDIDATE, BASE)
 
 
-def _hold(gate: GateResult, loss: Loss, card: CapabilityCard) -> GateResult:
+def _hold(gate: GateResult, loss: Loss, card: CapabilityCard, undecidable: str) -> GateResult:
     """The same rule as the gate's own, with the corrected p-value in place of its upper bound."""
     if gate.outcome == "skipped" or gate.value is None:
         return gate
@@ -53,16 +54,18 @@ def _hold(gate: GateResult, loss: Loss, card: CapabilityCard) -> GateResult:
         gate,
         outcome="passed" if passed else "failed",
         proven=is_proven,
-        reason=f"{_explain(loss, card)}{untied}",
+        reason=f"{_explain(loss, card, undecidable)}{untied}",
     )
 
 
-def _explain(loss: Loss, card: CapabilityCard) -> str:
+def _explain(loss: Loss, card: CapabilityCard, undecidable: str) -> str:
     bounds = f"{100 * loss.lower:+.1f} .. {100 * loss.upper:+.1f}"
     found = f"{100 * loss.difference:+.1f} points against {card.against} ({bounds})"
     found += f" on {format_count(loss.cases, 'case')}"
     if loss.outcome == "retained":
         return f"{found}: retained, a drop of {100 * loss.margin:g} points is excluded"
+    if undecidable:
+        return f"{found}: {undecidable}"
     corrected = f"p = {loss.p_lost:.2g}"
     if card.tests > 1:
         corrected += f", corrected for the {card.tests} tests of this run"

@@ -238,6 +238,9 @@ def _read(config: pytest.Config, option: Option) -> tuple[str, Any]:
     name = option.ini.removeprefix("ftgate_")
     raw = config.getoption(option.ini, None) if option.flag else None
     source = f"--ftgate-{option.name}"
+    if raw == "" or (isinstance(raw, list) and "" in raw):
+        # A shell's unset variable: a limit that is not kept would be worse than no run.
+        raise pytest.UsageError(f"{source}: its value is empty; wanted: {option.metavar}, or no {source}")
     if raw in (None, [], False):
         raw, source = config.getini(option.ini), f"ini key {option.ini}"
         name = f"ini_{name}" if option.stated else name

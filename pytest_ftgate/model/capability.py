@@ -32,6 +32,7 @@ class Loss:
 class SuiteResult:
     """One row of the card. `loss` is None where the suite was not evaluated, for `reason`.
 
+    Where it was, `reason` says why its answers can decide nothing ('' where they can).
     `base` and `candidate` are their accuracies over the cases judged in both.
     """
 

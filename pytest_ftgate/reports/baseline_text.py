@@ -29,7 +29,7 @@ def render_baseline(
     if not found["found"]:
         return wrap_text(str(found["why"]), room)
     if not found["pairs"]:
-        return wrap_text(f"baseline {found['name']} has no answers of an arm and role of this run", room)
+        return wrap_text(f"baseline {found['name']}: no arm and role was judged in both runs", room)
     lines: list[str] = []
     for pair in list_pairs(entry, whole=verbosity >= 1):
         lines += _render_pair(pair, found["name"], room, verbosity, unicode)

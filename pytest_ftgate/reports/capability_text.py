@@ -63,9 +63,9 @@ def list_rows(card: Mapping[str, Any]) -> list[dict[str, str]]:
 def list_notes(card: Mapping[str, Any]) -> list[str]:
     """What the rows rest on: bounds, correction, weights, and why a suite is not evaluated."""
     notes = [
-        f"{s['suite']} ({s['path']}) was not evaluated: {s['reason']}"
+        f"{s['suite']} ({s['path']}) {'is not decided' if s['loss'] else 'was not evaluated'}: {s['reason']}"
         for s in card["suites"]
-        if s["loss"] is None
+        if s["reason"]
     ]
     level = f"{100 * (1 - card['alpha']):g} %"
     margins = _describe_margins(card["suites"])

@@ -46,6 +46,12 @@ class _Measured:
     found: Difference
     cases: int
     margin: float
+    base: float
+
+    @property
+    def has_nothing_to_lose(self) -> bool:
+        """Whether the base passes so little that a drop of the margin is impossible, whatever is answered."""
+        return self.base <= self.margin
 
 
 def compare_suites(
@@ -66,7 +72,7 @@ def compare_suites(
     losses = [_judge(one, p, alpha, len(tested)) for one, p in zip(tested, p_values, strict=True)]
     remaining = iter(losses)
     results = tuple(
-        _describe(suite, next(remaining) if one else None)
+        _describe(suite, one, next(remaining) if one else None, against)
         for suite, one in zip(suites, measured, strict=True)
     )
     total = losses[-1] if overall else None
@@ -86,7 +92,7 @@ def _measure(suite: SuiteAnswers) -> _Measured | None:
     found = estimate_pairs(pairs) if pairs else None
     if found is None or found.freedom + 1 < FEWEST:
         return None
-    return _Measured(found, len(pairs), suite.margin)
+    return _Measured(found, len(pairs), suite.margin, measure_accuracies(pairs)[1])
 
 
 def _combine(suites: Sequence[SuiteAnswers], measured: Sequence[_Measured]) -> _Measured:
@@ -102,14 +108,21 @@ def _combine(suites: Sequence[SuiteAnswers], measured: Sequence[_Measured]) -> _
             fsum(variances) ** 2 / within,
         ),
         sum(one.cases for one in measured),
-        fsum(share * one.margin for share, one in zip(shares, measured, strict=True)),
+        *(
+            fsum(share * value for share, value in zip(shares, values, strict=True))
+            for values in ([one.margin for one in measured], [one.base for one in measured])
+        ),
     )
 
 
 def _judge(one: _Measured, p_lost: float, alpha: float, tests: int) -> Loss:
-    """A proven loss is one, however small; `no_regression` judges alike (DESIGN section 7)."""
+    """A proven loss is one, however small; `no_regression` judges alike (DESIGN section 7).
+
+    Two models that both fail everything are no proof that nothing was lost.
+    """
     lower = one.found.lower(alpha)
-    outcome: Retention = "lost" if p_lost <= alpha else "retained" if lower > -one.margin else "inconclusive"
+    limit = 0.0 if one.has_nothing_to_lose else -one.margin
+    outcome: Retention = "lost" if p_lost <= alpha else "retained" if lower > limit else "inconclusive"
     return Loss(
         outcome=outcome,
         margin=one.margin,
@@ -118,7 +131,9 @@ def _judge(one: _Measured, p_lost: float, alpha: float, tests: int) -> Loss:
         lower=lower,
         upper=one.found.upper(alpha),
         p_lost=p_lost,
-        cases_needed=_plan(one, alpha, tests) if outcome == "inconclusive" else None,
+        cases_needed=_plan(one, alpha, tests)
+        if outcome == "inconclusive" and not one.has_nothing_to_lose
+        else None,
     )
 
 
@@ -138,11 +153,20 @@ def _plan(one: _Measured, alpha: float, tests: int) -> int | None:
     return max(one.cases + 1, ceil(fewest * one.cases / (found.freedom + 1)))
 
 
-def _describe(suite: SuiteAnswers, loss: Loss | None) -> SuiteResult:
+def _describe(
+    suite: SuiteAnswers, measured: _Measured | None, loss: Loss | None, against: str
+) -> SuiteResult:
     own: float | None = None
     base: float | None = None
-    if loss:
+    reason = suite.reason or "fewer than two cases were judged in both"
+    if loss and measured:
         own, base = measure_accuracies(pair_tallies(suite.candidate, suite.base))
+        reason = ""
+        if loss.outcome == "inconclusive" and measured.has_nothing_to_lose:
+            reason = (
+                f"{against} passes {100 * base:.1f} % of it, so no drop of {100 * loss.margin:g} points "
+                "could show: look at its answers first"
+            )
     return SuiteResult(
         suite=suite.suite,
         evalset=suite.evalset,
@@ -151,7 +175,7 @@ def _describe(suite: SuiteAnswers, loss: Loss | None) -> SuiteResult:
         loss=loss,
         base=base,
         candidate=own,
-        reason="" if loss else suite.reason or "fewer than two cases were judged in both",
+        reason=reason,
     )
 
 

@@ -175,3 +175,16 @@ def test_a_strange_host_is_noted(
     monkeypatch.setattr("socket.getaddrinfo", _no_names)
     _, found = doctor(capsys, str(write(tmp_path, models=at("https://evil.example/v1"))))
     assert any("ftgate_api_hosts" in note for note in found["models"][0]["notes"])
+
+
+def test_a_role_without_a_model_is_told_and_not_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path)
+    status, found = doctor(capsys, str(path))
+    assert (status, found["models"]) == (1, [])
+    assert "no model is named for role candidate" in found["problems"][0]
+    assert "--ftgate-use-model candidate=vendor/name" in found["problems"][0]
+    _, given = doctor(capsys, str(path), "--model", "local/tiny")
+    assert [model["model"] for model in given["models"]] == ["local/tiny"]
+    assert given["problems"] == []

@@ -15,7 +15,15 @@ from pytest_ftgate.model.verdict import GateResult
 from pytest_ftgate.statistics.sample_size import plan_pairs
 
 PAIR = RolePair(
-    arm="as_is", against="base", cases=100, difference=0.0, lower=-0.03, upper=0.03, agreement=0.9
+    arm="as_is",
+    against="base",
+    cases=100,
+    difference=0.0,
+    lower=-0.03,
+    upper=0.03,
+    agreement=0.9,
+    own_accuracy=0.85,
+    other_accuracy=0.85,
 )
 
 
@@ -48,6 +56,24 @@ def test_no_regression_follows_bounds_never_the_estimate(
     assert (result.outcome, result.proven) == (outcome, proven)
     assert (result.value, result.limit) == (difference, -0.05)
     assert judge("no_regression", {"against": "base"}, pair, strict=True).outcome == strict
+
+
+@pytest.mark.parametrize(("lower", "proven", "parity"), [(-0.02, False, "failed"), (0.01, True, "passed")])
+def test_two_models_that_fail_alike_are_no_proof_that_nothing_was_lost(
+    lower: float, proven: bool, parity: str
+) -> None:
+    pair = replace(PAIR, difference=lower + 0.02, lower=lower, other_accuracy=0.01)
+    result = judge("no_regression", {"against": "base"}, pair)
+    assert (result.outcome, result.proven) == ("passed", proven)
+    assert ("base passes 1 %, so no drop of 5 points could show" in result.reason) == (not proven)
+    assert judge("no_regression", {"against": "base"}, pair, strict=True).outcome == parity
+    assert judge("parity", {}, replace(pair, against="teacher")).outcome == parity
+
+
+def test_no_regression_fails_of_too_few_cases_to_show_one() -> None:
+    result = judge("no_regression", {"against": "base"}, replace(PAIR, cases=2, lower=-1.0, upper=1.0))
+    assert result.outcome == "failed"
+    assert "on 2 cases: fewer than 3 cases, of which no answers could show a drop" in result.reason
 
 
 @pytest.mark.parametrize(
@@ -124,6 +150,17 @@ def test_a_baseline_of_which_nothing_can_be_compared_fails(name: str) -> None:
     empty = hold(name, AgainstBaseline(name="main"))
     assert empty.outcome == "failed"
     assert "no answers of arm as_is, role candidate" in empty.reason
+
+
+@pytest.mark.parametrize("name", ["no_regression", "collapse"])
+def test_a_run_without_an_answer_does_not_blame_the_baseline(name: str) -> None:
+    arm = replace(build_arm("as_is", 0.85), accuracy_test=None)
+    summary = replace(build_summary(arm), baseline=AgainstBaseline(name="main"))
+    evalset = build_evalset(gates=(GateSpec(name=name),))
+    gates = evaluate_gates(evalset, summary, build_registries().gates, strict=False, evidence=None)
+    result = next(gate for gate in gates if gate.name == name)
+    assert result.outcome == "failed"
+    assert "no answer of arm as_is, role candidate was judged in this run" in result.reason
 
 
 def test_baseline_gates_follow_the_same_bounds_and_name_what_was_left_out() -> None:

@@ -72,3 +72,17 @@ def test_a_gate_against_the_baseline_is_none_of_the_card_s() -> None:
     )
     assert judge(RAW, "retained", evalset=against) == RAW
     assert (find_suite_margin(against), find_suite_margin(EVALSET)) == (0.05, 0.03)
+
+
+def test_a_suite_that_can_decide_nothing_says_why() -> None:
+    loss = Loss(
+        outcome="inconclusive", margin=0.03, cases=100, difference=0, lower=-0.02, upper=0.02, p_lost=1.0
+    )
+    suite = SuiteResult(
+        suite="s", evalset=EVALSET.name, path="p", weight=1, loss=loss, reason="base fails all"
+    )
+    card = CapabilityCard(against="base", alpha=0.05, tests=1, outcome="inconclusive", suites=(suite,))
+    judgement = Judgement(verdict=Verdict(decision="not_asked", reason=""), gates=(RAW,))
+    (gate,) = hold_suite_gates(EVALSET, judgement, card).gates
+    assert (gate.outcome, gate.proven) == ("passed", False)
+    assert ": base fails all; answers not tied" in gate.reason

@@ -125,6 +125,7 @@ def test_flags_alone_are_enough(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "says"),
     [
         (["x.yaml"], "the name of an evalset ends in .evalset.yaml"),
+        (["odd.csv"], "pytest does not collect it; to make one from that file: --from odd.csv"),
         (["there.evalset.yaml"], "is there already; --force overwrites it"),
         (["--from", "gone.csv"], "gone.csv: cannot be read"),
         (["--from", "odd.csv"], "looks like the expected (columns: question, y); say --map expected=COLUMN"),

@@ -15,6 +15,11 @@ BAD_OPTIONS = {
         "--ftgate-repeats: '0' is not usable; wanted: a whole number of at least 1",
     ),
     "repeats-word": (["--ftgate-repeats", "many"], "--ftgate-repeats: 'many' is not usable"),
+    "empty-limit": (
+        ["--ftgate-max-cost", ""],
+        "--ftgate-max-cost: its value is empty; wanted: USD, or no --ftgate-max-cost",
+    ),
+    "empty-save": (["--ftgate-save="], "--ftgate-save: its value is empty; wanted: NAME"),
     "timeout": (
         ["--ftgate-timeout", "nan"],
         "--ftgate-timeout: 'nan' is not usable; wanted: a number above 0",

@@ -124,7 +124,7 @@ def test_suites_of_one_run_are_judged_together(world: World) -> None:
     )
     assert "weights knowledge 1, mathematics 3" in " ".join(section.split())
     text = (world.path / "card.md").read_text()
-    assert text.index("CAPABILITY LOST") < text.index("knowledge.evalset.yaml")
+    assert text.index("CAPABILITY LOST") < text.index("## knowledge.evalset.yaml")
     gates = {e["name"]: g for e in report["evalsets"] for g in e["gates"] if g["name"] == "no_regression"}
     assert gates["mathematics"]["outcome"] == "failed"
     assert "corrected for the 3 tests" in gates["mathematics"]["reason"]

@@ -235,3 +235,20 @@ def test_error_rates_of_the_card(k: int, accuracy: float, size: int) -> None:
     assert all_retained <= retained
     assert overall_retained <= 53
     assert found / runs > (0.55 if k == 1 else 0.95)
+
+
+def test_two_models_that_both_fail_a_suite_have_not_retained_it() -> None:
+    nothing, half = [0] * 200, [1, 0] * 100
+    card = compare(answers("broken", nothing, nothing), answers("fine", half, half))
+    broken, fine = card.suites
+    assert (broken.outcome, fine.outcome, card.outcome) == ("inconclusive", "retained", "inconclusive")
+    assert broken.loss is not None
+    assert broken.loss.cases_needed is None
+    assert "base passes 0.0 % of it, so no drop of 5 points could show" in broken.reason
+    assert fine.reason == ""
+    # What the base could not, the candidate can: nothing was lost.
+    (better,) = compare(answers("better", half, nothing)).suites
+    assert (better.outcome, better.reason) == ("retained", "")
+    # A loss that is proven is one, however little there was.
+    (lost,) = compare(answers("lost", [0] * 2000, [1] * 60 + [0] * 1940)).suites
+    assert (lost.outcome, lost.reason) == ("lost", "")
