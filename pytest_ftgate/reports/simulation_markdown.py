@@ -163,7 +163,10 @@ def _table_by_size(
 def _describe_regressions(body: Body) -> Iterator[str]:
     yield _REGRESSION
     first = list_regressions(body, body["sizes"][0])
-    yield f"From {format_percent(first[0]['accuracy'])}, margin {100 * first[0]['margin']:g} points:"
+    yield (
+        f"From {format_percent(first[0]['accuracy'])}, margin {100 * first[0]['margin']:g} points, "
+        f"{first[0]['evalsets']:,} comparisons each:"
+    )
     heads = ["A/A" if found["drop"] is None else f"drop {100 * found['drop']:g}" for found in first]
     yield _table(
         ["size", *heads],
@@ -172,7 +175,7 @@ def _describe_regressions(body: Body) -> Iterator[str]:
 
 
 def _regression_cell(found: Mapping[str, Any]) -> str:
-    return f"{format_cell(found['alarms']['value'], 1)} ({format_cell(found['excluded']['value'], 1)})"
+    return f"{100 * found['alarms']['value']:.1f} ({100 * found['excluded']['value']:.0f})"
 
 
 def _false_cell(_world: World, cell: Cell) -> str:

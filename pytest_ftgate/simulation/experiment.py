@@ -15,7 +15,7 @@ from pytest_ftgate.errors import SettingsError
 from pytest_ftgate.model.evalset import DEFAULT_BAR, Json
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.simulation.cells import Cell, simulate_twice
-from pytest_ftgate.simulation.regressions import RegressionCell, simulate_regressions
+from pytest_ftgate.simulation.regressions import COMPARISONS, RegressionCell, simulate_regressions
 from pytest_ftgate.simulation.setting import REPAIR, Setting, adopt_plan, build_plan, resize_plan
 from pytest_ftgate.simulation.world import Kind, World, move_world
 
@@ -118,7 +118,7 @@ def run_experiment(
     found = (kept.find((world, size)) for size in experiment.sizes for world in worlds)
     cells = [cell for cell in found if cell is not None]
     plans = {size: experiment.plan_size(size, experiment.bar, experiment.arms) for size in experiment.sizes}
-    many = experiment.limit_evalsets or experiment.evalsets
+    many = COMPARISONS * (experiment.limit_evalsets or experiment.evalsets)
     regressions = (
         simulate_regressions(adopt_plan(plan), experiment.bar, many, seed=experiment.seed)
         for plan in plans.values()

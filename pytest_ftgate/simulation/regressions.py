@@ -25,6 +25,8 @@ DROPS = (0.0, 0.03, 0.05, 0.10, 0.15)
 ABOVE_BAR = 0.05
 """The accuracy before the change stands this far above the bar."""
 MOST = 0.99
+COMPARISONS = 5
+"""Comparisons drawn for each evalset that an experiment draws: they take far less time than a run."""
 BASE = "base"
 
 
