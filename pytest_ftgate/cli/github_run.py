@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +22,8 @@ from pytest_ftgate.loading.yaml_marks import parse_yaml
 from pytest_ftgate.model.evalset import CANDIDATE, Json
 from pytest_ftgate.model.trial import Request
 
+_PASSED_OVER = ("build", "dist", "node_modules", "venv")
+"""As pytest's norecursedirs."""
 Mode = Literal["live", "replay"]
 STDERR = 2
 """The file descriptor."""
@@ -102,7 +106,7 @@ def _list_models(paths: list[Path], models: list[str]) -> Iterator[tuple[str, Ma
         yield model, {}
     for path in paths:
         plain = Path(str(path).partition("::")[0])
-        for file in sorted(f for p in PATTERNS for f in plain.rglob(p)) if plain.is_dir() else [plain]:
+        for file in _walk(plain) if plain.is_dir() else [plain]:
             for role, spec in _read_models(file).items():
                 if role in given:
                     continue
@@ -111,6 +115,13 @@ def _list_models(paths: list[Path], models: list[str]) -> Iterator[tuple[str, Ma
                 elif isinstance(spec, dict) and isinstance(spec.get("model"), str):
                     params = spec.get("params")
                     yield spec["model"], params if isinstance(params, dict) else {}
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """The evalsets below a folder, where pytest would look for them."""
+    for here, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _PASSED_OVER]
+        yield from (Path(here, name) for name in files if any(fnmatch(name, p) for p in PATTERNS))
 
 
 def _part_model(text: str) -> tuple[str, str, str]:
