@@ -66,7 +66,9 @@ def find_shared_change(
     """
     rootdir = Path(settings.rootdir)
     for recording in settings.replay:
-        if checkout.is_changed(Path(recording)):
+        # An empty one that git does not know stands for none at all.
+        is_empty = Path(recording).stat().st_size == 0 and not checkout.is_listed(Path(recording))
+        if not is_empty and checkout.is_changed(Path(recording)):
             return f"the recording {_show(Path(recording), rootdir)} changed"
     for name in sorted(checkout.changed):
         path = checkout.top / name

@@ -133,6 +133,20 @@ def test_recordings_and_links_and_odd_names_are_told_apart(repository: Repositor
     assert not repository.open().is_listed(hidden)
 
 
+def test_an_empty_recording_beside_the_checkout_stands_for_none(
+    repository: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    answers = repository.write("answers.jsonl", "{}\n")
+    repository.commit()
+    none = tmp_path_factory.mktemp("elsewhere") / "none.jsonl"
+    none.write_text("")
+    assert repository.find(replay=(str(none),)) is None
+    none.write_text("{}\n")
+    assert "the recording" in (repository.find(replay=(str(none),)) or "")
+    answers.write_text("")
+    assert "the recording" in (repository.find(replay=(str(answers),)) or "")
+
+
 def test_a_folder_without_git_and_a_revision_that_is_not_there_are_named(
     repository: Repository, tmp_path: Path
 ) -> None:
