@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING
 
 from pytest_ftgate.loading.templates import find_template_problem, has_template
 from pytest_ftgate.model.evalset import Json
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import SandboxedEnvironment
 
 _MARKED = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _DUMP = re.compile(r"\|\s*dump\b(\([^)]*\))?")
@@ -41,20 +46,42 @@ def find_faults(value: Json, *, sees_expected: bool = False) -> str:
         problem = find_template_problem(text, sees_expected=sees_expected)
         if problem is not None:
             return problem[1]
+        if has_template(text) and (fault := _compile(text)):
+            return fault
+    return ""
+
+
+def _compile(text: str) -> str:
+    """What only compiling finds: filters that Jinja2 has not; and names that are promptfoo's own."""
+    from jinja2 import TemplateError
+
+    environment = _make_environment()
+    try:
+        environment.compile(text)
+    except (TemplateError, RecursionError) as error:
+        return f"not a valid template: {error}"
+    if "env" in list_names(text):
+        return "{{ env.… }}: templates never see the environment; write a var"
     return ""
 
 
 def list_names(value: Json) -> set[str]:
     """Every name that the templates of a value read; they must be valid."""
     from jinja2 import meta
-    from jinja2.sandbox import SandboxedEnvironment
 
-    environment = SandboxedEnvironment(autoescape=False)
+    environment = _make_environment()
     found: set[str] = set()
     for text in _texts(value):
         if has_template(text):
             found |= meta.find_undeclared_variables(environment.parse(text))
     return found - set(environment.globals)
+
+
+@cache
+def _make_environment() -> SandboxedEnvironment:
+    from jinja2.sandbox import SandboxedEnvironment
+
+    return SandboxedEnvironment(autoescape=False)
 
 
 def _texts(value: Json) -> list[str]:

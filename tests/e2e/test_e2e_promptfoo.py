@@ -146,6 +146,26 @@ def test_what_cannot_be_read_is_said(
     assert says in capsys.readouterr().err
 
 
+def test_templates_that_jinja_has_not_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    config = {
+        "prompts": ["{{ x | nosuch }}", "{{ env.HOME }} {{ x }}", "ok {{ x | upper }}"],
+        "tests": [
+            {
+                "vars": {"x": "a"},
+                "assert": [{"type": "equals", "value": "{{ env.A }}"}, {"type": "equals", "value": "b"}],
+            }
+        ],
+    }
+    (tmp_path / "c.json").write_text(json.dumps(config))
+    assert main(["init", str(tmp_path / "x.evalset.yaml"), "--from", str(tmp_path / "c.json"), "--json"]) == 0
+    said = told(json.loads(capsys.readouterr().out), "no_equal")
+    for place, what in zip(
+        said, ("No filter named 'nosuch'", "never see the env", "never see the env"), strict=True
+    ):
+        assert what in place
+
+
 def test_a_hostile_configuration_stays_in_its_comments(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
