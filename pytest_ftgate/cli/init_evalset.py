@@ -15,6 +15,7 @@ from pytest_ftgate.drafting.example_rows import ROW_FILES, read_source
 from pytest_ftgate.errors import SettingsError
 from pytest_ftgate.model.evalset import CANDIDATE, Json
 from pytest_ftgate.reports.hostile_text import show_text
+from pytest_ftgate.reports.numbers import format_count
 
 SUFFIX = ".evalset.yaml"
 _LABELS = {"no_equal": "no equal", "differs": "differs", "note": "note"}
@@ -72,6 +73,8 @@ def make_draft(options: argparse.Namespace, out: Path) -> Draft:
         repeats=options.repeats,
     )
     if options.source is None:
+        if options.map:
+            raise SettingsError("--map names columns of a file: add --from FILE")
         from pytest_ftgate.drafting.from_rows import draft_from_examples
 
         return draft_from_examples(base, [(asked, expected) for asked, expected in options.case])
@@ -168,7 +171,7 @@ def _as_json(out: Path, draft: Draft, result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lines(out: Path, draft: Draft, result: dict[str, Any]) -> list[str]:
-    lines = [f"{out}: {result.get('cases', 0)} cases written"]
+    lines = [f"{out}: {format_count(result.get('cases', 0), 'case')} written"]
     lines += [f"  {_LABELS[r.kind]}: {_show(r)}" for r in draft.remarks]
     if result["problems"]:
         return [*lines, "not usable as it stands:", *(f"  {show_text(str(p))}" for p in result["problems"])]

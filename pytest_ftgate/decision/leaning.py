@@ -18,9 +18,8 @@ def find_leaning(situation: Situation) -> Decision | None:
     lenient = [a.lenient_test.value for a in situation.arms if a.lenient_test is not None]
     if any(value >= situation.bar - TOLERANCE for value in lenient):
         return "fix_call"
-    if not situation.best_arm:
-        return None
-    return _lean_below(situation)
+    is_any_remedy_tried = any(value_of(arm) >= 0 for arm in situation.arms if arm.arm != AS_IS)
+    return _lean_below(situation) if is_any_remedy_tried else None
 
 
 def _lean_to_reaching(situation: Situation, reaching: list[ArmSummary]) -> Decision:

@@ -100,6 +100,8 @@ def choose_columns(rows: Sequence[Row], given: Mapping[str, str]) -> dict[str, s
         if key not in chosen and found is not None:
             chosen[key] = found
     for key in _NEEDED:
+        if key not in chosen and len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
+            raise SettingsError(f"one column alone, {names[0]!r}: separate the cells by commas")
         if key not in chosen:
             raise SettingsError(
                 f"no column looks like the {key} (columns: {', '.join(names)}); say --map {key}=COLUMN"

@@ -244,6 +244,12 @@ def test_an_arm_that_was_not_run_rules_out_fine_tuning_and_is_named(name):
         assert any(name in change for change in verdict.changes)
 
 
+def test_nothing_leans_to_tuning_where_no_remedy_was_tried():
+    verdict = verdict_of(replace(justified(), arms=LOW[:1]))
+    assert (verdict.decision, verdict.leans_to) == ("inconclusive", None)
+    assert "leans to" not in verdict.reason
+
+
 def test_any_arm_the_user_left_out_rules_out_fine_tuning():
     verdict = verdict_of(replace(justified(), arms=(*LOW, idle_arm("rewritten", "not_run"))))
     assert (verdict.decision, verdict.missing_arms) == ("inconclusive", ("rewritten",))

@@ -11,11 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_ftgate.cli.check import builtin_registries
 from pytest_ftgate.cli.main import main
 from pytest_ftgate.drafting.draft import Draft
 from pytest_ftgate.drafting.evalset_text import render_draft
 from pytest_ftgate.loading.problems import Problems
 from pytest_ftgate.loading.yaml_marks import parse_yaml
+from pytest_ftgate.model.settings import Settings
+from pytest_ftgate.plan_loading import load_plan
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 TRICKY = st.sampled_from(
@@ -132,6 +135,8 @@ def test_flags_alone_are_enough(capsys: pytest.CaptureFixture[str]) -> None:
         (["--from", "odd.csv", "--map", "expected=z"], "no such column"),
         (["--from", "odd.csv", "--map", "expekted=y"], "Did you mean 'expected'?"),
         (["--from", "odd.csv", "--case", "a", "b"], "add the example to the file"),
+        (["--map", "input=question"], "add --from FILE"),
+        (["--from", "semicolons.csv"], "one column alone, 'input;expected': separate the cells by commas"),
         (["--from", "bad.jsonl"], "bad.jsonl: line 1: not valid JSON"),
         (["--from", "empty.jsonl"], "holds no rows"),
         (["--from", "long.csv"], "more cells than"),
@@ -144,6 +149,7 @@ def test_what_cannot_be_done_is_said(
 ) -> None:
     Path("there.evalset.yaml").write_text("x")
     Path("odd.csv").write_text("question,y\na,b\n")
+    Path("semicolons.csv").write_text("input;expected\na;b\n")
     Path("bad.jsonl").write_text("{a}\n")
     Path("empty.jsonl").write_text("\n\n")
     Path("long.csv").write_text("input,expected\na,b,c\n")
@@ -157,6 +163,20 @@ def test_an_unusable_evalset_is_left_and_said(capsys: pytest.CaptureFixture[str]
     assert status == 1
     assert "unknown grader 'labl'" in said["problems"][0]
     assert Path("my.evalset.yaml").is_file()
+
+
+def test_labels_that_look_like_templates_are_offered_as_written(capsys: pytest.CaptureFixture[str]) -> None:
+    labels = ["{{ input }}", "{% if %}", "{# no #}", "{{{"]
+    rows = [f'"case {n}","{label}"' for n, label in enumerate(labels * 2)]
+    Path("odd.csv").write_text("\n".join(["input,expected", *rows]))
+    status, said = init(capsys, "--from", "odd.csv", "--model", "openai/x")
+    assert (status, said["problems"]) == (0, [])
+    plan = load_plan(
+        Path("odd.evalset.yaml"), Settings(rootdir=".", directory=".ftgate"), builtin_registries()
+    )
+    asked = str(plan.items[0].trials[0].request.messages[0]["content"])
+    assert all(label in asked for label in labels)
+    assert asked.endswith("\n\ncase 0")
 
 
 def test_the_kinds_are_told(capsys: pytest.CaptureFixture[str]) -> None:
