@@ -89,7 +89,8 @@ def _draw_roles(setting: Setting, accuracy: float, drop: float | None, rng: Rand
     after = before
     if drop is not None:
         after = look_up(1 - accuracy + drop, ICC, place(shared, rng))
-    groups = {case.id: case.group for case in setting.plan.evalset.cases}
+    evalset = setting.plan.evalset
+    judging = {case.id: case.group for case in evalset.judging_cases or evalset.cases}
     return [
         ArmSummary(
             arm=AS_IS,
@@ -97,22 +98,24 @@ def _draw_roles(setting: Setting, accuracy: float, drop: float | None, rng: Rand
             kind=AS_IS,
             question=1,
             status="run",
-            tallies=_draw_tallies(setting, failing, groups, rng),
+            tallies=_draw_tallies(setting, failing, judging, rng),
         )
         for role, failing in ((BASE, before), (CANDIDATE, after))
     ]
 
 
 def _draw_tallies(
-    setting: Setting, failing: Sequence[float], groups: Mapping[str, str | None], rng: Random
+    setting: Setting, failing: Sequence[float], judging: Mapping[str, str | None], rng: Random
 ) -> tuple[CaseTally, ...]:
+    """Tallies of the cases in `judging` (case id → group); cases of `split: dev` are not compared."""
     repeats, random = setting.plan.repeats, rng.random
     return tuple(
         CaseTally(
             case=case,
             graded=repeats,
             passed=sum(random() >= failing[cluster] for _ in range(repeats)),
-            group=groups[case],
+            group=judging[case],
         )
         for case, cluster in zip(setting.cases, setting.clusters, strict=True)
+        if case in judging
     )

@@ -92,6 +92,16 @@ def test_cases_of_a_group_are_one_cluster_of_the_comparison() -> None:
     assert found[0.10].alarms < alone[0.10].alarms / 2
 
 
+def test_cases_of_split_dev_are_not_compared() -> None:
+    plan = build_plan(120, 3)
+    cases = tuple(replace(case, split="dev" if i % 2 else None) for i, case in enumerate(plan.evalset.cases))
+    halved = adopt_plan(replace(plan, evalset=replace(plan.evalset, cases=cases)))
+    whole = {cell.drop: cell for cell in simulate_regressions(adopt_plan(plan), 0.80, 80, seed=3)}
+    half = {cell.drop: cell for cell in simulate_regressions(halved, 0.80, 80, seed=3)}
+    assert half[None].excluded < whole[None].excluded / 1.5
+    assert half[0.05].alarms < whole[0.05].alarms
+
+
 def test_a_low_bar_leaves_out_drops_below_zero() -> None:
     cells = simulate_regressions(build_setting(20, 1), 0.02, 3, seed=0)
     assert [cell.drop for cell in cells] == [None, 0.0, 0.03, 0.05]
