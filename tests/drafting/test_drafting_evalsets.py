@@ -93,6 +93,15 @@ def test_graders_follow_the_expected_outputs(
     assert found["models"] == {"candidate": {"model": "openai/gpt-4o-mini"}}
 
 
+@pytest.mark.parametrize("odd", ["{{ x }}", "{% if", "{#", "{% endraw %}{{ x }}", "a: b", "- c", "yes\tno"])
+def test_labels_that_look_like_templates_are_kept(odd: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"input": f"question {n}, quite new", "expected": odd if n % 2 else "plain"} for n in range(8)]
+    Path("rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    status, said = init(capsys, "--from", "rows.jsonl", "--model", "openai/gpt-4o-mini")
+    assert (status, said["problems"]) == (0, []), said
+    assert not [finding for finding in said["findings"] if finding["severity"] == "error"]
+
+
 def test_columns_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     Path("data").mkdir()
     rows = [{"doc": {"q": f"what {n}"}, "gold": n, "context": "c"} for n in range(3)]
