@@ -30,7 +30,7 @@ class Cell:
     `build_flips`: evalsets of which one run fails the gate `accuracy` and the other does not. `further`:
     repeats asked beyond the plan, in all runs; `asked_again`: runs that asked any. `controls`:
     runs with a negative control, of which `failed_controls` found too much. `first`: the false rate of a
-    first sample that is not counted here, see `simulate_twice`.
+    first sample that is not counted here, see `simulate_checked`.
     """
 
     world: str
@@ -114,7 +114,7 @@ class Cell:
         return cls(**{**body, "pairs": pairs})
 
 
-def simulate_twice(world: World, setting: Setting, evalsets: int, *, seed: int) -> Cell:
+def simulate_checked(world: World, setting: Setting, evalsets: int, *, seed: int) -> Cell:
     """As `simulate`, but a false rate that is not below what is promised is not left to chance.
 
     The cell is then drawn anew with AGAIN times as many evalsets, and the first sample does not count: to add

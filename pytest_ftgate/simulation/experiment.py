@@ -14,7 +14,7 @@ from pytest_ftgate import __version__
 from pytest_ftgate.errors import SettingsError
 from pytest_ftgate.model.evalset import DEFAULT_BAR, Json
 from pytest_ftgate.model.trial import Plan
-from pytest_ftgate.simulation.cells import Cell, simulate_twice
+from pytest_ftgate.simulation.cells import Cell, simulate_checked
 from pytest_ftgate.simulation.regressions import COMPARISONS, RegressionCell, simulate_regressions
 from pytest_ftgate.simulation.setting import REPAIR, Setting, adopt_plan, build_plan, resize_plan
 from pytest_ftgate.simulation.world import Kind, World, move_world
@@ -174,7 +174,7 @@ def _run_all(experiment: Experiment, todo: Sequence[_Job], jobs: int) -> Iterato
 def _run(experiment: Experiment, job: _Job) -> Cell:
     world, size = job
     setting = _build_setting(experiment, world, size)
-    return simulate_twice(world, setting, experiment.count_evalsets(world.kind), seed=experiment.seed)
+    return simulate_checked(world, setting, experiment.count_evalsets(world.kind), seed=experiment.seed)
 
 
 _remembered: list[Experiment] = []

@@ -157,7 +157,7 @@ def test_what_was_saved_is_not_simulated_again(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("simulated again")
 
-    monkeypatch.setattr("pytest_ftgate.simulation.experiment.simulate_twice", never)
+    monkeypatch.setattr("pytest_ftgate.simulation.experiment.simulate_checked", never)
     assert simulate_json(capsys, *arguments) == first
     assert main(["simulate", *arguments, "--seed", "1"]) == 2
     assert "other settings" in capsys.readouterr().err

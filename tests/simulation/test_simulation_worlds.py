@@ -13,7 +13,7 @@ import pytest
 from pytest_ftgate.errors import SettingsError
 from pytest_ftgate.model.evalset import DecisionSpec
 from pytest_ftgate.model.verdict import GateResult, Judgement, Verdict
-from pytest_ftgate.simulation.cells import AGAIN, Cell, simulate, simulate_twice
+from pytest_ftgate.simulation.cells import AGAIN, Cell, simulate, simulate_checked
 from pytest_ftgate.simulation.draws import draw_levels, draw_trials, list_signatures
 from pytest_ftgate.simulation.experiment import Experiment, run_experiment
 from pytest_ftgate.simulation.outcome import describe_experiment
@@ -217,12 +217,12 @@ def test_a_false_rate_above_the_promise_is_measured_again_on_other_evalsets() ->
     """In the world `tunable`, said to be one where tuning is untrue, most verdicts are false."""
     world, setting = list_worlds()["tunable"], build_setting(50, 3)
     untrue = replace(world, kind="untrue")
-    again = simulate_twice(untrue, setting, 2, seed=0)
+    again = simulate_checked(untrue, setting, 2, seed=0)
     first = simulate(untrue, setting, 2, seed=0)
     assert (again.evalsets, again.first) == (2 * AGAIN, first.rate([TUNE]).value)
     assert again.first > MOST_FALSE
-    assert simulate_twice(world, setting, 2, seed=0) == first
-    met = simulate_twice(list_worlds()["met"], setting, 2, seed=0)
+    assert simulate_checked(world, setting, 2, seed=0) == first
+    met = simulate_checked(list_worlds()["met"], setting, 2, seed=0)
     assert (met.evalsets, met.first) == (2, None)
     made = experiment("met", sizes=[(50, 3)])
     results = run_experiment(made)
