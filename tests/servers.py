@@ -148,10 +148,13 @@ class ChatServer:
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
-        server.close()
-        # A connection takes the loop some rounds to become a task, and one to let go of its socket.
+        # A connection takes the loop some rounds to become a task, and one to let go of its socket. One that
+        # finds its server closed meanwhile is never let go (CPython 3.11), so no more are taken before that.
+        for listening in server.sockets:
+            self._loop.remove_reader(listening.fileno())
         for _ in range(5):
             await asyncio.sleep(0)
+        server.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-DONE, FOUND, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+DONE, FOUND, UNUSABLE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 
 MEANINGS: Mapping[int, str] = {
     DONE: "done, and nothing speaks against it",
     FOUND: "done, and something was found: see the command",
     UNUSABLE: "the command line, or a file that it names, is not usable: nothing was decided",
     INTERRUPTED: "interrupted (Ctrl-C)",
+    UNREAD: "what reads the output went away, as `head` does",
 }
 
 PYTEST = "pytest's own exit status"

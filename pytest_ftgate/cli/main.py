@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from pytest_ftgate.cli.bless import add_bless_command, run_bless
 from pytest_ftgate.cli.calibrate_arguments import add_calibrate_arguments
 from pytest_ftgate.cli.compare import add_compare_command, run_compare
 from pytest_ftgate.cli.doctor_arguments import add_doctor_command
-from pytest_ftgate.cli.exit_statuses import INTERRUPTED, UNUSABLE, explain_statuses
+from pytest_ftgate.cli.exit_statuses import INTERRUPTED, UNREAD, UNUSABLE, explain_statuses
 from pytest_ftgate.cli.export import add_export_arguments, run_export
 from pytest_ftgate.cli.github_arguments import add_github_command
 from pytest_ftgate.cli.history import add_history_arguments, run_history
@@ -86,7 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     options = build_parser().parse_args(complete_init(sys.argv[1:] if arguments is None else arguments))
     try:
-        return COMMANDS[options.command](options)
+        status = COMMANDS[options.command](options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Python flushes once more when it ends, and would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
     except FtgateError as error:
         print(f"pytest-ftgate: {error}", file=sys.stderr)
         return UNUSABLE

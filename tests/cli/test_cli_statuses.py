@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +180,19 @@ def test_an_interrupt_has_a_status(
     monkeypatch.setattr(main_module, "COMMANDS", {"store": interrupt})
     assert main(["store"]) == 130
     assert capsys.readouterr().err == "pytest-ftgate: interrupted\n"
+
+
+def test_output_that_nobody_reads_is_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    script = (
+        f"import sys; sys.path[:] = {sys.path!r}; from pytest_ftgate.cli.main import main; sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "doctor"], stdout=write, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize("arguments", [["nope"], [], ["check"], ["github"], ["store", "--older-than", "x"]])
