@@ -55,7 +55,10 @@ def _advise(verdict: Verdict, situation: Situation) -> str | None:
     """The cheapest thing that could make the gate pass."""
     if verdict.missing_arms and verdict.decision in ("inconclusive", "no_pattern", "partial_pattern"):
         unrun = join_names([to_ascii(name) for name in situation.unrun_arms])
-        return f"run {unrun} first" if unrun else "give more cases their context"
+        if unrun:
+            return f"run {unrun} first"
+        is_context = situation.context_gap is not None
+        return "give more cases their context" if is_context else "have the schema of structured enforced"
     if verdict.decision == "not_ready" and verdict.cases_needed:
         return f"add {verdict.changes[0]}"
     advice = _ADVICE.get(verdict.decision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_ftgate.decision.conditions import compare, join, measure_distance
+from pytest_ftgate.decision.enforcement import STRUCTURED
 from pytest_ftgate.decision.knowledge import CONTEXT, MIN_CONTEXT_SHARE
 from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import format_percent, to_ascii
@@ -13,6 +14,10 @@ GIVE_CONTEXT = (
     f"give {format_percent(MIN_CONTEXT_SHARE)} of the cases their `context`, "
     "which also tells what a search reaches "
     "(or waive context with a reason under `decision.waive`)"
+)
+ENFORCE_SCHEMA = (
+    "have the schema of structured enforced: a model, server or `mode` that does "
+    "(or waive structured with a reason under `decision.waive`)"
 )
 _REPEAT = "two or more independent repeats of each case (repeats: 5)"
 _VARY = "a higher temperature: repeats that are identical cannot show what recurs"
@@ -36,12 +41,15 @@ def ask_ran(situation: Situation) -> Condition:
     for name in missing:
         gap = situation.context_gap if name == CONTEXT else None
         shown = to_ascii(name)
+        remedy = GIVE_CONTEXT if gap else f"run {shown} (or waive it under `decision.waive`)"
+        if name == STRUCTURED and situation.is_schema_unproven:
+            remedy = ENFORCE_SCHEMA
         parts.append(
             Condition(
                 name=f"ran:{name}",
                 text=gap or f"{shown} does not count as run",
                 holds=False,
-                remedy=GIVE_CONTEXT if gap else f"run {shown} (or waive it under `decision.waive`)",
+                remedy=remedy,
             )
         )
     return join("all", "ran", "every arm that applies was run", parts)

@@ -148,9 +148,17 @@ class Situation:
 
     @cached_property
     def unrun_arms(self) -> tuple[str, ...]:
-        """The missing arms that running would mend: all but a `context` that too few cases have."""
-        is_thin = self.context_gap is not None
-        return tuple(name for name in self.missing_arms if not (is_thin and name == CONTEXT))
+        """The missing arms that running would mend: no `context` that too few cases have, and no `structured`
+        that was run on a schema which is not proven enforced."""
+        beyond = {CONTEXT} if self.context_gap is not None else set()
+        beyond |= {STRUCTURED} if self.is_schema_unproven else set()
+        return tuple(name for name in self.missing_arms if name not in beyond)
+
+    @cached_property
+    def is_schema_unproven(self) -> bool:
+        """Whether `structured` was run and judged, and does not count."""
+        ran = any(arm.kind == STRUCTURED and arm.accuracy_test is not None for arm in self.arms)
+        return ran and STRUCTURED in self.missing_arms
 
     @cached_property
     def usable_patterns(self) -> tuple[Pattern, ...]:

@@ -8,7 +8,7 @@ from pytest_ftgate.decision.enforcement import STRUCTURED, explain_unproven
 from pytest_ftgate.decision.knowledge import MIN_CONTEXT_SHARE
 from pytest_ftgate.decision.leaning import find_leaning
 from pytest_ftgate.decision.missed_limits import describe_missed_limits
-from pytest_ftgate.decision.pattern_conditions import GIVE_CONTEXT, name_repeats
+from pytest_ftgate.decision.pattern_conditions import ENFORCE_SCHEMA, GIVE_CONTEXT, name_repeats
 from pytest_ftgate.decision.readiness import EXPLAIN, run_command
 from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import (
@@ -127,13 +127,15 @@ def _name_missing(situation: Situation) -> str:
     missing = situation.unrun_arms
     unrun = f" Not run: {join_names([to_ascii(name) for name in missing])}." if missing else ""
     gap = situation.context_gap
-    return f"{unrun} Question 2 is open: {gap}." if gap else unrun
+    unproven = " The schema of structured is not proven enforced." if situation.is_schema_unproven else ""
+    return f"{unrun}{unproven} Question 2 is open: {gap}." if gap else f"{unrun}{unproven}"
 
 
 def _run_missing(situation: Situation) -> tuple[str, ...]:
     names = join_names([to_ascii(name) for name in situation.unrun_arms])
     run = (f"run {names} (or waive with a reason under `decision.waive`)",) if names else ()
-    return (*run, GIVE_CONTEXT) if situation.context_gap else run
+    enforce = (ENFORCE_SCHEMA,) if situation.is_schema_unproven else ()
+    return (*run, *enforce, *((GIVE_CONTEXT,) if situation.context_gap else ()))
 
 
 def _undecided_arms(situation: Situation) -> list[str]:
@@ -172,9 +174,9 @@ def _open_conditions(situation: Situation) -> list[str]:
         names = join_names([to_ascii(name) for name in situation.unrun_arms])
         verb = "has" if len(situation.unrun_arms) == 1 else "have"
         reasons.append(f"{names} {verb} not been run, without which tuning cannot be justified")
-        if STRUCTURED in situation.missing_arms:
-            run = [arm for arm in situation.arms if arm.kind == STRUCTURED]
-            reasons += [text for text in [explain_unproven(run, situation.evalset)] if text]
+    if STRUCTURED in situation.missing_arms:
+        run = [arm for arm in situation.arms if arm.kind == STRUCTURED]
+        reasons += [text for text in [explain_unproven(run, situation.evalset)] if text]
     if situation.context_gap:
         needed = format_percent(MIN_CONTEXT_SHARE)
         reasons.append(f"{situation.context_gap}, where tuning cannot be justified under {needed}")

@@ -244,6 +244,18 @@ def test_an_arm_that_was_not_run_rules_out_fine_tuning_and_is_named(name):
         assert any(name in change for change in verdict.changes)
 
 
+def test_a_schema_that_is_not_enforced_is_not_told_as_an_arm_to_run():
+    arms = tuple(replace(a, schema_enforced="unverified") if a.arm == "structured" else a for a in LOW)
+    verdict = verdict_of(replace(justified(), arms=arms))
+    assert (verdict.decision, verdict.missing_arms) == ("inconclusive", ("structured",))
+    assert "structured has not been run" not in verdict.reason
+    assert "structured counts only where the schema is proven enforced" in verdict.reason
+    assert [change.split(":")[0] for change in verdict.changes] == ["have the schema of structured enforced"]
+    assert "run structured" not in str(verdict.steps)
+    unrun = verdict_of(replace(justified(), arms=without("structured")))
+    assert "structured has not been run" in unrun.reason
+
+
 def test_nothing_leans_to_tuning_where_no_remedy_was_tried():
     verdict = verdict_of(replace(justified(), arms=LOW[:1]))
     assert (verdict.decision, verdict.leans_to) == ("inconclusive", None)
