@@ -95,11 +95,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
     except FtgateError as error:
-        print(f"pytest-ftgate: {error}", file=sys.stderr)
+        print(f"pytest-ftgate: {_show_error(error)}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
         print("pytest-ftgate: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _show_error(error: FtgateError) -> str:
+    """The message; it may quote evalsets, runs and baselines, which are not ours."""
+    from pytest_ftgate.reports.hostile_text import defuse_commands, show_text
+
+    return "\n".join(defuse_commands(show_text(line, unicode=True)) for line in str(error).split("\n"))
 
 
 # Each command imports its own parts: those of judging take longer to load than the history to answer.

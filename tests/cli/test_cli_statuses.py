@@ -19,6 +19,7 @@ from servers import Call, ChatServer
 from pytest_ftgate.cli import main as main_module
 from pytest_ftgate.cli.exit_statuses import FINDINGS, MEANINGS, PYTEST
 from pytest_ftgate.cli.main import build_parser, main
+from pytest_ftgate.errors import StorageError
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 
@@ -180,6 +181,17 @@ def test_an_interrupt_has_a_status(
     monkeypatch.setattr(main_module, "COMMANDS", {"store": interrupt})
     assert main(["store"]) == 130
     assert capsys.readouterr().err == "pytest-ftgate: interrupted\n"
+
+
+def test_what_an_error_quotes_is_shown_harmless(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: argparse.Namespace) -> int:
+        raise StorageError("main has \x1b[31mX\n::error::y\nü: 2")
+
+    monkeypatch.setattr(main_module, "COMMANDS", {"store": refuse})
+    assert main(["store"]) == 2
+    assert capsys.readouterr().err == "pytest-ftgate: main has \\x1b[31mX\n: :error::y\nü: 2\n"
 
 
 def test_output_that_nobody_reads_is_no_traceback() -> None:
