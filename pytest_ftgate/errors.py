@@ -33,9 +33,19 @@ class EvalsetError(FtgateError):
 
     def __init__(self, path: str, problems: Sequence[tuple[Location, str]]) -> None:
         self.path, self.problems = path, tuple(problems)
-        lines = [f"{where}: {what}" for where, what in self.problems]
+        lines = [put_on_one_line(f"{where}: {what}") for where, what in self.problems]
         count = f"{len(lines)} problem{'s' if len(lines) != 1 else ''}"
-        super().__init__("\n".join([f"{path}: {count}", *lines]))
+        super().__init__("\n".join([f"{put_on_one_line(path)}: {count}", *lines]))
+
+
+def put_on_one_line(text: str) -> str:
+    """The text with control, ANSI and bidi characters and line breaks as escapes.
+
+    Keys of an evalset are not ours: one must not start a line of a CI log, which runs `::commands::` there.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class RecordedResponsesError(FtgateError):

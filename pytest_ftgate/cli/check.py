@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_ftgate.decision import builtin as decision
-from pytest_ftgate.errors import EvalsetError, SettingsError
+from pytest_ftgate.errors import EvalsetError, SettingsError, put_on_one_line
 from pytest_ftgate.execution import builtin as execution
 from pytest_ftgate.grading import builtin as grading
 from pytest_ftgate.model.settings import Settings
@@ -71,7 +71,7 @@ def _check(path: Path, registries: Registries) -> dict[str, Any]:
     try:
         plan = load_plan(path, settings, registries)
     except EvalsetError as error:
-        result["problems"] = [f"{where}: {what}" for where, what in error.problems]
+        result["problems"] = [put_on_one_line(f"{where}: {what}") for where, what in error.problems]
         if any("unknown" in what for _, what in error.problems):
             result["problems"].append(f"note: {PARTS_NOTE}")
         return result

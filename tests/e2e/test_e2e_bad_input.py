@@ -9,6 +9,8 @@ import pytest
 from e2e_world import World, make_cases, model_at
 from servers import ChatServer, Reply, closed_port
 
+from pytest_ftgate.cli.main import main
+
 HEAD = (
     "ftgate: 1\nname: t\nmodels: {candidate: {model: openai/m}}\nprompt: '{{ input }}'\ngraders: [equals]\n"
 )
@@ -260,3 +262,15 @@ def assert_incomplete(world: World, result: pytest.RunResult) -> None:
     assert world.verdict()["decision"] == "incomplete"
     assert json.loads((world.path / ".ftgate/runs/latest/report.json").read_text())["ftgate"] == 1
     result.stdout.fnmatch_lines(["FAILED t.evalset.yaml::gate::complete*"])
+
+
+def test_a_key_cannot_start_a_line_of_a_log(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    path = world.path / "t.evalset.yaml"
+    path.write_text(HEAD + '"\\e[31m\\n::error::pwn": 1\n' + CASES)
+    said_by_pytest = world.run().stdout.str()
+    capsys.readouterr()
+    assert main(["check", str(path)]) == 1
+    for said in (said_by_pytest, capsys.readouterr().out):
+        assert "t.evalset.yaml:6: /\\x1b[31m\\n::error::pwn: unknown key" in said
+        assert "\x1b" not in said
+        assert not [line for line in said.splitlines() if line.lstrip().startswith("::")]
