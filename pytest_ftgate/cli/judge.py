@@ -85,9 +85,14 @@ def judge_run(options: JudgeOptions) -> JudgedRun:
     if book is not None:
         book.load()
     judged, notes = [], dict.fromkeys(_list_safety_notes(header, options))
+    bar = _choose_bar(header, options)
+    if bar is not None and options.bar is None:
+        notes[
+            f"the bar is {bar:g}, as given when this run was judged before, not the evalset's (--bar X)"
+        ] = None
     for path, evalset in _match_evalsets(options, stored, registries):
         settings = restore_settings(header, evalset.entry, options, path, home)
-        plan = load(path, settings, registries, _choose_bar(header, options))
+        plan = load(path, settings, registries, bar)
         against = book.find(plan.evalset.name) if book else None
         rejudged = rejudge(plan, evalset, settings, registries, against)
         judged.append(add_prompts_note(rejudged, home / FILE))

@@ -507,11 +507,13 @@ def test_judging_a_judged_run_still_says_that_the_rules_came_later(
     capsys.readouterr()
     judge("latest", "--bar", "0.5")
     assert "If this verdict were wrong" not in capsys.readouterr().out
-    # The bar stays, as evidence and strict do.
+    # The bar stays, as evidence and strict do, and that is said.
     judge()
     assert world.entry()["bar"] == 0.5
+    assert "the bar is 0.5, as given when this run was judged before" in "".join(capsys.readouterr())
     judge("latest", "--bar", "0.7")
     assert world.entry()["bar"] == 0.7
+    assert "the bar is" not in "".join(capsys.readouterr())
     # What is there again was not left out; its answers are lost all the same.
     world.write("t", written)
     judge()
