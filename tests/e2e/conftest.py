@@ -14,14 +14,25 @@ from servers import ChatServer
 import pytest_ftgate
 from pytest_ftgate.execution.litellm_provider import load_litellm
 
+LAZY = (
+    "bm25s", "json_repair", "jsonschema_rs", "langdetect.detector_factory",
+    "langdetect.lang_detect_exception", "numpy", "rapidfuzz", "regex", "rensa",
+)  # fmt: skip
+"""Libraries that are imported where they are first needed."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _imported_once() -> None:
-    """pytester forgets what an inner session imported; litellm alone costs seconds each time."""
+    """pytester forgets what an inner session imported; litellm alone costs seconds each time.
+
+    What is imported twice has two classes of each name, and an `except` may know the other one.
+    """
     with warnings.catch_warnings():
         # What libraries warn of while they are imported is nobody's test.
         warnings.simplefilter("ignore")
         _ask_once()
+        for name in LAZY:
+            importlib.import_module(name)
     for module in pkgutil.walk_packages(pytest_ftgate.__path__, "pytest_ftgate."):
         importlib.import_module(module.name)
 

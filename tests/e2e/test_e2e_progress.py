@@ -62,7 +62,7 @@ def run_on_terminal(folder: Path, *arguments: str, rows: int = 24, **environ: st
     write_evalset(folder)
     main, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
-    hidden = ("CI", "COLUMNS", "LINES", "NO_COLOR", "PYTEST_ADDOPTS")
+    hidden = ("CI", "COLUMNS", "LINES", "NO_COLOR")
     env = {name: value for name, value in os.environ.items() if name not in hidden}
     process = subprocess.Popen(
         [*COMMAND, "--ftgate-concurrency", "5", *arguments],
