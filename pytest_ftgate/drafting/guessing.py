@@ -50,7 +50,7 @@ def guess_graders(expected: Sequence[Json]) -> Guess:
     is_taxonomy = len(labels) <= min(MAX_LABELS, len(values) // 2)
     if values and is_taxonomy and all(len(label) <= _LABEL_CHARS and "\n" not in label for label in labels):
         return Guess(
-            graders=({"label": {"labels": [_escape(label) for label in sorted(labels)]}},),
+            graders=({"label": {"labels": [escape_template(label) for label in sorted(labels)]}},),
             form=f"Answer with one of these labels and nothing else: {', '.join(sorted(labels))}.",
             why=f"{len(values)} expected outputs are {len(labels)} different texts",
         )
@@ -64,11 +64,11 @@ def guess_graders(expected: Sequence[Json]) -> Guess:
 
 def write_prompt(form: str) -> str:
     """A first prompt over the case's input. What `form` quotes of the data stands there as written."""
-    form = _escape(form)
+    form = escape_template(form)
     return f"{form}\n\n{{{{ input }}}}" if form else "{{ input }}"
 
 
-def _escape(text: str) -> str:
+def escape_template(text: str) -> str:
     """The text as a Jinja2 template that renders to it."""
     return _BRACE.sub("{{ '{' }}", text)
 

@@ -102,6 +102,67 @@ def test_labels_that_look_like_templates_are_kept(odd: str, capsys: pytest.Captu
     assert not [finding for finding in said["findings"] if finding["severity"] == "error"]
 
 
+def chat(*texts: str, system: str | None = "Sort: {{ x }} or {% y %}") -> dict[str, Any]:
+    """A training row: user and assistant in turn."""
+    first = [] if system is None else [{"role": "system", "content": system}]
+    turns = [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)]
+    return {"messages": [*first, *turns]}
+
+
+def test_chat_training_rows_become_cases(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a fine-tuning file holds is judged before anything is tuned on it."""
+    rows = [chat(f"question {n}, quite {{{{ new }}}}", ("refund", "charge")[n % 2]) for n in range(8)]
+    rows.append(chat("hello", "hi, how can I help?", "billed twice", "charge"))
+    Path("train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    status, said = init(capsys, "--from", "train.jsonl", "--model", "openai/gpt-4o-mini")
+    assert (status, said["problems"], said["cases"]) == (0, [], 9)
+    found = read(Path("train.evalset.yaml").read_text())
+    assert found["cases"][0] == {"input": "question 0, quite {{ new }}", "expected": "refund"}
+    assert found["cases"][8] == {"messages": rows[8]["messages"][1:4], "expected": "charge"}
+    assert found["graders"] == [{"label": {"labels": ["charge", "refund"]}}]
+    plan = load_plan(
+        Path("train.evalset.yaml").resolve(),
+        Settings(rootdir=str(Path.cwd()), directory=str(Path.cwd() / ".ftgate")),
+        builtin_registries(),
+    )
+    sent = [item.trials[0].request.messages for item in plan.items]
+    assert list(sent[0]) == rows[0]["messages"][:-1]
+    assert list(sent[8]) == rows[8]["messages"][:-1]
+
+
+def test_systems_that_differ_stay_in_the_cases(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [chat("a question", "yes", system=f"You are {n}.") for n in range(2)] + [
+        chat("b", "no", system=None)
+    ]
+    Path("train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert init(capsys, "--from", "train.jsonl", "--model", "openai/gpt-4o-mini")[0] == 0
+    found = read(Path("train.evalset.yaml").read_text())
+    assert [case.get("messages", case.get("input")) for case in found["cases"]] == [
+        rows[0]["messages"][:2],
+        rows[1]["messages"][:2],
+        "b",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (chat("only a question", system=None), "at least two messages"),
+        (chat("a", "b", "c"), "must be the assistant's answer"),
+        ({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": None}]}, "no text"),
+        ({"messages": ["hello", "you"]}, "a list of messages with a `role`"),
+    ],
+)
+def test_chat_rows_without_an_answer_are_refused(
+    row: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("train.jsonl").write_text(json.dumps(chat("a", "b")) + "\n" + json.dumps(row))
+    assert main(["init", "--from", "train.jsonl"]) == 2
+    error = capsys.readouterr().err
+    assert "train.jsonl: row 2" in error
+    assert says in error
+
+
 def test_columns_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     Path("data").mkdir()
     rows = [{"doc": {"q": f"what {n}"}, "gold": n, "context": "c"} for n in range(3)]
