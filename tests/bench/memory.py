@@ -18,6 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from neighbours import WITHOUT
+
 PLUGIN = """
 from pytest_ftgate.model.response import Response, Usage
 
@@ -48,7 +52,7 @@ finally:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(f"@@ {usage.ru_maxrss} {usage.ru_utime + usage.ru_stime}", file=sys.__stderr__)
 """
-OPTIONS = ("-q", "--ftgate", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:randomly")
+OPTIONS = ("-q", "--ftgate", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *WITHOUT.split())
 
 
 def write_files(folder: Path, cases: int, repeats: int, chars: int) -> None:

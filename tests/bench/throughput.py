@@ -25,8 +25,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from bare_loops import PROMPT
 from bench_server import Server, answer_to
+from neighbours import WITHOUT
 
 WORDS = (
     "invoice",
@@ -44,6 +47,7 @@ LOOPS = Path(__file__).with_name("bare_loops.py")
 # Of the plugins only those that a user of this one has; hypothesis alone is imported for seconds.
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 PYTEST += [f"-pno:{name}" for name in ("hypothesispytest", "anyio", "pytest_cov", "timeout", "xdist")]
+PYTEST += WITHOUT.split()
 KINDS = ("aiohttp", "litellm", "ftgate", "rerun", "lean", "items", "plain", "installed")
 
 Row = dict[str, float]
