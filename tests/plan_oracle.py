@@ -238,9 +238,17 @@ def _plan(entry: Mapping[str, Any]) -> Any:
         "losses": [
             {"keeps": figures.of(chosen, "quality_of_full", chosen), "cases": None},
             *([{"keeps": None, "cases": None}] if len(plan["losses"]) == 3 else []),
-            {"keeps": None, "cases": [math.ceil(6.18 * q / 0.05**2) for q in (0.05, 0.2)]},
+            {"keeps": None, "cases": [_pairs(q, 0.05) for q in (0.05, 0.2)]},
         ],
     }
+
+
+def _pairs(differing: float, margin: float) -> int:
+    """Fewest cases n for which the margin is the planned number of standard errors, pseudo-cases included."""
+    n = 1
+    while margin < (1.6448536 + 0.8416212) * math.sqrt((n * differing + 2) / n**2):
+        n += 1
+    return n
 
 
 def _serving(figures: _Figures) -> list[list[float]]:

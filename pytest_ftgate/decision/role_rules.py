@@ -5,13 +5,12 @@ They never follow a point estimate: of a model against itself one would alarm in
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
-from statistics import NormalDist
 
 from pytest_ftgate.decision.baseline_rules import choose_against, describe_left_out, tell_no_baseline
 from pytest_ftgate.decision.evidence import PROVE_PASS
+from pytest_ftgate.decision.paired_cases import count_needed
 from pytest_ftgate.decision.wording import format_count, format_percent, to_ascii
 from pytest_ftgate.model.baseline import BASELINE
 from pytest_ftgate.model.comparison import RolePair
@@ -26,9 +25,6 @@ _OTHER: Json = {"enum": [BASELINE, "base", "teacher"]}
 _NAMES_SHOWN = 10
 _FEWEST = 3
 """Cases without which the bounds reach from -1 to 1, whatever the answers."""
-
-_STRENGTH = (NormalDist().inv_cdf(0.95) + NormalDist().inv_cdf(0.8)) ** 2
-"""Of 5 % one-sided and 80 % power, in squared standard errors."""
 
 
 class NoRegressionGate:
@@ -219,16 +215,6 @@ def _say_needed(pair: RolePair, margin: float) -> str:
     if wanted <= pair.cases:
         return ""
     return f"; about {format_count(wanted, 'case')} would prove equally good models equal"
-
-
-def count_needed(differing: float, margin: float) -> int:
-    """Cases that would prove it at 5 % with 80 % power, were both equally good.
-
-    `differing`: the share of cases on which they differ, the variance of a paired difference of 0/1 outcomes.
-    The same number as `plan_pairs` of the statistics, whose two pseudo-cases widen the interval.
-    """
-    scaled = _STRENGTH * max(differing, 0.05)
-    return math.ceil((scaled + math.sqrt(scaled**2 + 8 * _STRENGTH * margin**2)) / (2 * margin**2))
 
 
 def _name(word: str, cases: tuple[str, ...]) -> str:

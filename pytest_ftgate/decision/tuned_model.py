@@ -8,6 +8,7 @@ from math import ceil
 
 from pytest_ftgate.decision.figures import Figures, read_references
 from pytest_ftgate.decision.methods import Purpose
+from pytest_ftgate.decision.paired_cases import count_needed
 from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.targets import ALLOWED_LATE, list_targets
 from pytest_ftgate.decision.wording import format_count, format_percent
@@ -16,10 +17,8 @@ from pytest_ftgate.model.evalset import AS_IS
 from pytest_ftgate.model.summary import ArmSummary
 
 BASE = "base"
-_POWER = 6.18
-"""(z of 0.95 + z of 0.80)^2: 6.18 q / margin^2 paired cases show with power 80 % that a model has lost less
-than the margin, where the two differ in a share q of the cases (STATISTICS 6.2)."""
 _MARGIN, _DIFFERING = 0.05, (0.05, 0.20)
+"""A loss that would not matter, and shares of cases on which two models differ (STATISTICS 6.2)."""
 
 
 def compare_latency(situation: Situation, figures: Figures, arm: ArmSummary | None) -> Latency:
@@ -102,7 +101,7 @@ def list_losses(situation: Situation, method: Method) -> tuple[Loss, ...]:
         keeps=None,
         told_by="this evalset on the tuned model: those cases must still pass",
     )
-    cases = tuple(ceil(_POWER * q / _MARGIN**2) for q in _DIFFERING)
+    cases = tuple(count_needed(differing, _MARGIN) for differing in _DIFFERING)
     return (
         Loss(
             what="quality at this task, against a full fine-tune",

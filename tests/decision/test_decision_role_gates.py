@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from decision_world import build_arm, build_evalset, build_registries, build_summary
 
-from pytest_ftgate.decision.role_rules import count_needed
+from pytest_ftgate.decision.paired_cases import count_needed
 from pytest_ftgate.decision.rules import evaluate_gates
 from pytest_ftgate.model.comparison import AgainstBaseline, BaselinePair, NotCompared, RolePair
 from pytest_ftgate.model.evalset import GateSpec

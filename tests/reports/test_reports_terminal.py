@@ -62,7 +62,7 @@ evals/tickets.evalset.yaml
   - general capability: mathematics, coding, knowledge, following instructions
     -> the evalsets of `pytest-ftgate init general`, with the tuned model as
     candidate and the untuned one as base; shown to have lost less than 5 points
-    a suite (124-495 cases a suite)
+    a suite (156-505 cases a suite)
   Not known: latency of the tuned model: give the small model as models.base and
   run it, or state economics.fine_tune.latency_p95_s.
   The other figures of the plan are a published page's figures of May 2026, not
