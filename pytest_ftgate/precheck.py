@@ -11,6 +11,7 @@ from pytest_ftgate.grading.faults import list_unjudged
 from pytest_ftgate.model.evalset import CANDIDATE, RECORDED_MODEL, ModelSpec
 from pytest_ftgate.model.finding import COPIED_CASES, UNDECIDABLE_RANGE, Finding
 from pytest_ftgate.model.trial import Plan, Request
+from pytest_ftgate.planning.case_texts import CaseTexts
 from pytest_ftgate.planning.cautions import find_cautions
 from pytest_ftgate.planning.faults import find_faults as find_planning_faults
 from pytest_ftgate.planning.search_faults import find_search_faults
@@ -31,11 +32,12 @@ def check_plan(plan: Plan, registries: Registries) -> tuple[Finding, ...]:
     """What is wrong with the evalset and what its size can tell, the gravest first. Nothing is asked."""
     unjudged = list_unjudged(plan.evalset, plan.graders, registries)
     windows = {role: window for role, spec in plan.evalset.models.items() if (window := _find_window(spec))}
-    cautions = find_cautions(plan, windows)
+    texts = CaseTexts(plan.evalset.cases)
+    cautions = find_cautions(plan, windows, texts)
     copies = {case for finding in cautions if finding.rule == COPIED_CASES for case in finding.cases}
     judged = sum(case.id not in copies.union(unjudged) for case in plan.evalset.judging_cases)
     found = [
-        *find_planning_faults(plan),
+        *find_planning_faults(plan, texts),
         *find_search_faults(plan.retrievals),
         *find_grading_faults(plan.evalset, plan.graders, registries),
         *_report_split(plan),

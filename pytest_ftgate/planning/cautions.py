@@ -8,6 +8,7 @@ from pytest_ftgate.model.evalset import Case
 from pytest_ftgate.model.finding import CONTEXT_WITHOUT_ANSWER, COPIED_CASES, Finding, Severity
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.planning.balance import FEW_CASES, Balance, measure_balance
+from pytest_ftgate.planning.case_texts import CaseTexts
 from pytest_ftgate.planning.context_answers import find_context_gap
 from pytest_ftgate.planning.duplicates import Group, find_copies, find_near_copies, is_one_cluster
 from pytest_ftgate.planning.listing import join_groups, shorten
@@ -24,25 +25,29 @@ _LEAST_CASES = 20
 """Fewer say little of how a set is balanced."""
 
 
-def find_cautions(plan: Plan, windows: Mapping[str, int]) -> tuple[Finding, ...]:
+def find_cautions(
+    plan: Plan, windows: Mapping[str, int], texts: CaseTexts | None = None
+) -> tuple[Finding, ...]:
     """Copies, balance, contexts without the answer, prompts that are too long.
 
-    `windows`: role → tokens that its model reads at most, where known.
+    `windows`: role → tokens that its model reads at most, where known. `texts`: those of the plan's cases,
+    where they are read elsewhere too.
     """
+    texts = texts or CaseTexts(plan.evalset.cases)
+    cases = {case.id: case for case in texts.cases}
     return (
-        *_report_copies(plan),
-        *_report_near_copies(plan),
+        *_report_copies(texts, cases),
+        *_report_near_copies(texts, cases),
         *_report_balance(plan),
         *_report_contexts(plan),
         *_report_overlong(plan, windows),
     )
 
 
-def _report_copies(plan: Plan) -> Iterable[Finding]:
-    cases = {case.id: case for case in plan.evalset.cases}
+def _report_copies(texts: CaseTexts, cases: Mapping[str, Case]) -> Iterable[Finding]:
     copies = [
         group
-        for group in find_copies(plan.evalset.cases)
+        for group in find_copies(texts.cases, texts)
         if not is_one_cluster(cases[name] for name in group)
     ]
     if not copies:
@@ -61,9 +66,8 @@ def _report_copies(plan: Plan) -> Iterable[Finding]:
     )
 
 
-def _report_near_copies(plan: Plan) -> Iterable[Finding]:
-    cases = {case.id: case for case in plan.evalset.cases}
-    near = find_near_copies(plan.evalset.cases)
+def _report_near_copies(texts: CaseTexts, cases: Mapping[str, Case]) -> Iterable[Finding]:
+    near = find_near_copies(texts.cases, texts)
     if near:
         yield Finding(
             rule="nearly-copied-cases",

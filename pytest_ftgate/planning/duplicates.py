@@ -3,51 +3,60 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
 
 from pytest_ftgate.model.evalset import Case, Json
-from pytest_ftgate.planning.fingerprint import canonical_json
-from pytest_ftgate.planning.near_duplicates import find_near_pairs
-from pytest_ftgate.planning.texts import case_text, normalise
+from pytest_ftgate.planning.case_texts import Asked, CaseTexts, dump, question_text, show_rest
+from pytest_ftgate.planning.near_duplicates import find_near_said
+from pytest_ftgate.planning.texts import normalise, words
 
 _SIGNS = re.compile(r"[.,;:!?\"'`]+(?=\s|$)|(?<!\S)[\"'`]+")
 
+Entry = TypeVar("Entry")
 Group = tuple[str, ...]
 """Ids of cases, in the evalset's order."""
 
 
-def find_contradictions(cases: Sequence[Case]) -> tuple[list[Group], list[Group]]:
+def find_contradictions(
+    cases: Sequence[Case], texts: CaseTexts | None = None
+) -> tuple[list[Group], list[Group]]:
     """Groups of cases with the same question and different answers: (of exactly the same text, of the
     same text but for letter case, Unicode form and signs at the ends of words).
+
+    `texts`: those of the cases, here and below, where they are at hand.
     """
-    exact = _group_contradictions(cases, _exact_form)
+    alike = _keep_repeated(cases, _list_words(texts or CaseTexts(cases)))
+    exact = _group_contradictions(alike, _exact_form)
     told = {case for group in exact for case in group}
-    loose = [group for group in _group_contradictions(cases, _loose_form) if not told.issuperset(group)]
+    loose = [group for group in _group_contradictions(alike, _loose_form) if not told.issuperset(group)]
     return exact, loose
 
 
-def find_copies(cases: Sequence[Case]) -> list[Group]:
+def find_copies(cases: Sequence[Case], texts: CaseTexts | None = None) -> list[Group]:
     """Groups of cases with the same question and the same answer, `group:` not taken into account."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for case in cases:
-        groups[f"{_asked(case, normalise)}\0{_judged(case)}"].append(case.id)
+    asked = (texts or CaseTexts(cases)).asked
+    groups: dict[Hashable, list[str]] = defaultdict(list)
+    for case, question in _keep_repeated(zip(cases, asked, strict=True), asked):
+        groups[question, _judged(case)].append(case.id)
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
-def find_near_copies(cases: Sequence[Case]) -> list[Group]:
+def find_near_copies(cases: Sequence[Case], texts: CaseTexts | None = None) -> list[Group]:
     """Groups of cases with nearly the same question and the same answer that are not said to belong together.
 
     Copies are left to `find_copies`. The answer must be the same, and so must context, vars and tools:
     questions that differ little in words and much in what they mean are common.
     """
-    first_of: dict[str, Case] = {}
-    for case in cases:
-        first_of.setdefault(_asked(case, normalise), case)
-    kept = list(first_of.values())
+    texts = texts or CaseTexts(cases)
+    first_of: dict[Asked, int] = {}
+    for place, asked in enumerate(texts.asked):
+        first_of.setdefault(asked, place)
+    kept = [cases[place] for place in first_of.values()]
     pairs = [
         (kept[first], kept[second])
-        for first, second in find_near_pairs([case_text(case) for case in kept])
+        for first, second in find_near_said([texts.said[place] for place in first_of.values()])
         if _has_same_answer(kept[first], kept[second]) and not is_one_cluster((kept[first], kept[second]))
     ]
     return _join(pairs, cases)
@@ -60,7 +69,7 @@ def is_one_cluster(cases: Iterable[Case]) -> bool:
 
 
 def _has_same_answer(first: Case, second: Case) -> bool:
-    return _judged(first) == _judged(second) and _rest(first) == _rest(second)
+    return _judged(first) == _judged(second) and show_rest(first) == show_rest(second)
 
 
 def _join(pairs: Iterable[tuple[Case, Case]], cases: Sequence[Case]) -> list[Group]:
@@ -89,11 +98,25 @@ def _loose_form(text: str) -> str:
     return " ".join(_SIGNS.sub(" ", normalise(text)).split())
 
 
+def _list_words(texts: CaseTexts) -> list[Asked]:
+    """What questions of one loose form have in common: their words, and what is shown beside them."""
+    return [
+        (said if case.messages is None else " ".join(words(question_text(case))), rest)
+        for case, said, (_, rest) in zip(texts.cases, texts.said, texts.asked, strict=True)
+    ]
+
+
+def _keep_repeated(entries: Iterable[Entry], keys: Sequence[Hashable]) -> list[Entry]:
+    """The entries whose key another one has too."""
+    counts = Counter(keys)
+    return [entry for entry, key in zip(entries, keys, strict=True) if counts[key] > 1]
+
+
 def _group_contradictions(cases: Sequence[Case], form: Callable[[str], str]) -> list[Group]:
-    groups: dict[str, list[Case]] = defaultdict(list)
+    groups: dict[Asked, list[Case]] = defaultdict(list)
     for case in cases:
         if case.has_expected:
-            groups[_asked(case, form)].append(case)
+            groups[form(question_text(case)), show_rest(case)].append(case)
     return [
         tuple(case.id for case in group)
         for group in groups.values()
@@ -101,29 +124,11 @@ def _group_contradictions(cases: Sequence[Case], form: Callable[[str], str]) -> 
     ]
 
 
-def _asked(case: Case, form: Callable[[str], str]) -> str:
-    question = case_text(case) if case.messages is None else _dump(list(case.messages))
-    return f"{form(question)}\0{_rest(case)}"
-
-
-def _rest(case: Case) -> str:
-    """What a case shows beside its question."""
-    rest = [case.context, dict(case.vars), list(case.tools or ())]
-    return _dump(rest) if any(rest) else ""
-
-
 def _judged(case: Case) -> str:
     """What a case is judged by: its answer and its own graders."""
     own = [(spec.label, spec.value, dict(spec.options)) for spec in case.graders]
-    return (_answer(case.expected) if case.has_expected else "\0") + (_dump(own) if own else "")
+    return (_answer(case.expected) if case.has_expected else "\0") + (dump(own) if own else "")
 
 
 def _answer(expected: Json) -> str:
-    return normalise(expected if isinstance(expected, str) else _dump(expected))
-
-
-def _dump(value: Json) -> str:
-    try:
-        return canonical_json(value)
-    except ValueError:
-        return repr(type(value))
+    return normalise(expected if isinstance(expected, str) else dump(expected))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pytest_ftgate.model.evalset import ArmSpec, Case, Json
 from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.trial import Plan
+from pytest_ftgate.planning.case_texts import CaseTexts
 from pytest_ftgate.planning.draws import find_overlaps
 from pytest_ftgate.planning.duplicates import find_contradictions
 from pytest_ftgate.planning.few_shot import list_hands, read_pool
@@ -16,29 +17,31 @@ from pytest_ftgate.planning.leakage import find_near_leaks, find_quoted
 from pytest_ftgate.planning.listing import join_groups, shorten
 from pytest_ftgate.planning.near_duplicates import Specials
 from pytest_ftgate.planning.offers import Missing, list_templates
-from pytest_ftgate.planning.texts import case_text
 
 
-def find_faults(plan: Plan) -> tuple[Finding, ...]:
+def find_faults(plan: Plan, texts: CaseTexts | None = None) -> tuple[Finding, ...]:
     """Contradictory duplicates, shots that are nearly cases, cases that a prompt quotes, labels and fields
     that no prompt offers.
+
+    `texts`: those of the plan's cases, where they are read elsewhere too.
     """
+    texts = texts or CaseTexts(plan.evalset.cases)
     return (
-        *_report_contradictions(plan),
-        *_report_near_leaks(plan),
-        *_report_quoted(plan),
+        *_report_contradictions(texts),
+        *_report_near_leaks(plan, texts),
+        *_report_quoted(plan, texts),
         *find_overlaps([(spec, list_hands(spec, plan.evalset)) for spec in _list_pools(plan)]),
         *_report_labels(find_missing_labels(plan)),
         *_report_fields(find_missing_fields(plan)),
     )
 
 
-def _report_contradictions(plan: Plan) -> Iterable[Finding]:
+def _report_contradictions(texts: CaseTexts) -> Iterable[Finding]:
     """The same question with different answers: an error where it is the same text.
 
     Where only letter case, Unicode form or signs differ, the difference may be meant: a warning.
     """
-    exact, loose = find_contradictions(plan.evalset.cases)
+    exact, loose = find_contradictions(texts.cases, texts)
     if exact:
         yield Finding(
             rule="contradictory-cases",
@@ -66,18 +69,18 @@ def _list_pools(plan: Plan) -> Iterable[ArmSpec]:
     return {spec.base: spec for spec in reversed(specs)}.values()
 
 
-def _report_near_leaks(plan: Plan) -> Iterable[Finding]:
-    cases = plan.evalset.cases
-    texts = [case_text(case) for case in cases]
+def _report_near_leaks(plan: Plan, texts: CaseTexts) -> Iterable[Finding]:
+    cases = texts.cases
     for spec in _list_pools(plan):
         pool = [shot.text for shot in read_pool(spec, plan.evalset)]
-        specials = Specials(texts)
+        found = find_near_leaks(pool, texts.raw)
+        specials = Specials(texts.said if found else ())
         pairs = [
             (shot, cases[case])
-            for shot, case in find_near_leaks(pool, texts)
+            for shot, case in found
             # One sentence filled with other names, and another answer: nothing is given away.
             if not (
-                specials.is_other(pool[shot], texts[case])
+                specials.is_other(pool[shot], texts.raw[case])
                 and _answers_otherwise(spec.options["examples"][shot], cases[case])
             )
         ]
@@ -98,9 +101,8 @@ def _answers_otherwise(example: Mapping[str, Json], case: Case) -> bool:
     return "expected" in example and case.has_expected and example["expected"] != case.expected
 
 
-def _report_quoted(plan: Plan) -> Iterable[Finding]:
-    cases = plan.evalset.cases
-    quoted = [cases[place].id for place in find_quoted(list_templates(plan), [case_text(c) for c in cases])]
+def _report_quoted(plan: Plan, texts: CaseTexts) -> Iterable[Finding]:
+    quoted = [texts.cases[place].id for place in find_quoted(list_templates(plan), texts.said)]
     if quoted:
         yield Finding(
             rule="prompt-shows-case",

@@ -11,7 +11,7 @@ from pytest_ftgate.model.evalset import Case
 from pytest_ftgate.model.training import Reason
 from pytest_ftgate.planning.leakage import find_exact_leaks, find_near_leaks
 from pytest_ftgate.planning.near_duplicates import Specials, find_near_pairs
-from pytest_ftgate.planning.texts import content_text, context_text, json_text, normalise
+from pytest_ftgate.planning.texts import content_text, context_text, join_words, json_text, normalise
 
 Likeness = tuple[Reason, str]
 """(why it is kept out, the id of the case that it is like)"""
@@ -86,7 +86,7 @@ def _list_clusters(cases: Sequence[Case]) -> list[list[Case]]:
 def _find_alike(examples: Sequence[Case], cases: Sequence[Case]) -> Iterable[tuple[Reason, int, int]]:
     """(how alike, place of the example, place of the case), those that are equal last."""
     asked, held = [ask_text(case) for case in examples], [ask_text(case) for case in cases]
-    specials = Specials(held)
+    specials = Specials(list(map(join_words, held)))
     for example, case in sorted({*find_near_leaks(asked, held), *_find_near_pairs(asked, held)}):
         one, other = examples[example], cases[case]
         # One sentence filled with other names, and another answer: nothing is given away.

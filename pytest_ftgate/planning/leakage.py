@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from pytest_ftgate.planning.texts import normalise, words
+from pytest_ftgate.planning.texts import join_words, normalise, words
 
 SIMILAR = 0.8
 """Containment of word 8-grams, or Jaccard index of character 5-grams, from which two texts are one."""
@@ -30,23 +30,26 @@ def find_exact_leaks(shots: Sequence[str], cases: Sequence[str]) -> list[Leak]:
     return [(shot, case) for shot, text in enumerate(shots) for case in places.get(normalise(text), ())]
 
 
-def find_quoted(prompts: Iterable[str], cases: Sequence[str]) -> list[int]:
-    """Cases whose text stands in a prompt as it is written: an example that became a case, or the reverse."""
-    said = [f" {' '.join(words(prompt))} " for prompt in prompts]
-    texts = [words(text) for text in cases]
+def find_quoted(prompts: Iterable[str], cases: Iterable[str]) -> list[int]:
+    """Cases whose text stands in a prompt as it is written: an example that became a case, or the reverse.
+
+    `cases`: the joined words of each.
+    """
+    said = [f" {join_words(prompt)} " for prompt in prompts]
     return [
         case
-        for case, text in enumerate(texts)
-        if len(text) >= QUOTED_WORDS and any(f" {' '.join(text)} " in prompt for prompt in said)
+        for case, text in enumerate(cases)
+        if text.count(" ") >= QUOTED_WORDS - 1 and any(f" {text} " in prompt for prompt in said)
     ]
 
 
 def find_near_leaks(shots: Sequence[str], cases: Sequence[str]) -> list[Leak]:
     """Pairs that are nearly the same text, without the exact ones."""
     exact = set(find_exact_leaks(shots, cases))
-    frame = _find_frame([_word_grams(words(text)) for text in cases])
+    said = [words(text) for text in cases]
+    frame = _find_frame([_word_grams(text) for text in said])
     shot_words = [_drop_frame(words(text), frame) for text in shots]
-    case_words = [_drop_frame(words(text), frame) for text in cases]
+    case_words = [_drop_frame(text, frame) for text in said]
     near = {*_find_contained(shot_words, case_words), *_find_alike(shot_words, case_words)}
     return sorted(near - exact)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from pytest_ftgate.planning.leakage import CHAR_GRAM, SIMILAR
-from pytest_ftgate.planning.texts import words
+from pytest_ftgate.planning.texts import join_words
 
 SIMILAR_CONTENT = 0.6
 """Jaccard index from which what is special to two texts is one."""
@@ -29,56 +30,57 @@ class Specials:
     Filled into one sentence, other names make other questions.
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self.said = [words(text) for text in texts]
-        counts = Counter(word for text in self.said for word in set(text))
-        least = max(_COMMON_TEXTS, _COMMON_SHARE * len(self.said))
+    def __init__(self, said: Sequence[str]) -> None:
+        """`said`: the joined words of each text."""
+        counts: Counter[str] = Counter()
+        for text in said:
+            counts.update(set(text.split()))
+        least = max(_COMMON_TEXTS, _COMMON_SHARE * len(said))
         self._common = frozenset(word for word, count in counts.items() if count >= least)
 
-    def grams(self, text: Iterable[str]) -> frozenset[str]:
-        """What the special words of a text are compared by; nothing where it has none."""
-        special = self._keep(text)
-        return _grams(special) if special else frozenset()
+    def keep(self, said: str) -> list[str]:
+        """The words of a text, joined ones, that are special."""
+        return [word for word in said.split() if word not in self._common]
 
     def is_other(self, first: str, second: str) -> bool:
         """Whether both texts have special words, and none in common."""
-        one, two = self._keep(words(first)), self._keep(words(second))
+        one, two = self.keep(join_words(first)), self.keep(join_words(second))
         return bool(one and two) and set(one).isdisjoint(two)
 
-    def _keep(self, text: Iterable[str]) -> list[str]:
-        return [word for word in text if word not in self._common]
 
-
-def find_near_pairs(texts: Sequence[str]) -> list[Pair]:
+def find_near_pairs(texts: Iterable[str]) -> list[Pair]:
     """Places (i, j), i < j, of texts whose Jaccard index is >= 0.8, and >= 0.6 in what is special to them.
 
     Texts without anything special are like no other. Of a text that is like more than 50 others some pairs
     are left out.
     """
-    specials = Specials(texts)
-    content = [specials.grams(text) for text in specials.said]
-    whole: dict[int, frozenset[str]] = {}
-    pairs = []
-    for first, second in _propose(content):
-        if not _is_alike(content[first], content[second], SIMILAR_CONTENT):
-            continue
-        for place in (first, second):
-            if place not in whole:
-                whole[place] = _grams(specials.said[place])
-        if _is_alike(whole[first], whole[second], SIMILAR):
-            pairs.append((first, second))
-    return pairs
+    return find_near_said(list(map(join_words, texts)))
 
 
-def _propose(grams_of: Sequence[frozenset[str]]) -> Iterable[Pair]:
-    """Pairs that share a band of their MinHash signatures (Broder 1997), in order."""
+def find_near_said(said: Sequence[str]) -> list[Pair]:
+    """As `find_near_pairs`, of the joined words of each text."""
+    specials = Specials(said)
+    special = {place: " ".join(kept) for place, text in enumerate(said) if (kept := specials.keep(text))}
+    content = cache(lambda place: _grams(special[place]))
+    whole = cache(lambda place: _grams(said[place]))
+    return [
+        (first, second)
+        for first, second in _propose(special)
+        if _is_alike(content(first), content(second), SIMILAR_CONTENT)
+        and _is_alike(whole(first), whole(second), SIMILAR)
+    ]
+
+
+def _propose(texts: Mapping[int, str]) -> Iterable[Pair]:
+    """Pairs of places that share a band of their MinHash signatures (Broder 1997), in order."""
+    if len(texts) < 2:
+        return
     # Only where an evalset is looked at: the library is not loaded with the plugin.
     from rensa import RMinHash, RMinHashLSH
 
-    places = [place for place, grams in enumerate(grams_of) if grams]
-    if len(places) < 2:
-        return
-    sketches = RMinHash.from_token_sets([list(grams_of[place]) for place in places], _PERMUTATIONS, _SEED)
+    places = list(texts)
+    # One after the other: the grams of all together take fifty times the room of the texts.
+    sketches = RMinHash.from_token_sets(map(_grams, texts.values()), _PERMUTATIONS, _SEED)
     index = RMinHashLSH(SIMILAR_CONTENT, _PERMUTATIONS, _BANDS)
     index.insert_many(sketches)
     for row, found in enumerate(index.query_all(sketches)):
@@ -86,16 +88,14 @@ def _propose(grams_of: Sequence[frozenset[str]]) -> Iterable[Pair]:
             yield places[row], places[other]
 
 
-def _grams(text: Sequence[str]) -> frozenset[str]:
-    """What a text is compared by; a short one is its own only gram."""
-    if len(text) >= LONG_WORDS:
+def _grams(said: str) -> frozenset[str]:
+    """What joined words are compared by; a short text is its own only gram."""
+    if said.count(" ") + 1 < LONG_WORDS:
         return frozenset(
-            " ".join(text[start : start + WORD_GRAM]) for start in range(len(text) - WORD_GRAM + 1)
+            [said[start : start + CHAR_GRAM] for start in range(max(1, len(said) - CHAR_GRAM + 1))]
         )
-    joined = " ".join(text)
-    return frozenset(
-        joined[start : start + CHAR_GRAM] for start in range(max(1, len(joined) - CHAR_GRAM + 1))
-    )
+    text = said.split()
+    return frozenset(" ".join(text[start : start + WORD_GRAM]) for start in range(len(text) - WORD_GRAM + 1))
 
 
 def _is_alike(first: frozenset[str], second: frozenset[str], least: float) -> bool:

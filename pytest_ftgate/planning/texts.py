@@ -15,6 +15,7 @@ CHARS_PER_TOKEN = 4
 """Rule of thumb for English text under the usual tokenizers; an estimate, never a bill."""
 
 _WORD = re.compile(r"\w+")
+_GAPS = {code: " " for code in range(128) if not _WORD.match(chr(code))}
 
 
 def normalise(text: str) -> str:
@@ -24,12 +25,25 @@ def normalise(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a text, normalised; punctuation is dropped."""
-    return _WORD.findall(normalise(text))
+    return split_words(normalise(text))
+
+
+def join_words(text: str) -> str:
+    """The words of a text with single spaces between."""
+    return " ".join(words(text))
+
+
+def split_words(normal: str) -> list[str]:
+    """The words of a text that is normalised."""
+    if normal.isascii():
+        # The same words at a third of the cost.
+        return normal.translate(_GAPS).split()
+    return _WORD.findall(normal)
 
 
 def json_text(value: Json) -> str:
     """A value as it stands in a prompt: a string as it is, all else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_plain)
+    return value if isinstance(value, str) else _PROMPT_JSON.encode(value)
 
 
 def case_text(case: Case) -> str:
@@ -68,3 +82,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is no JSON type")
+
+
+_PROMPT_JSON = json.JSONEncoder(ensure_ascii=False, default=_plain)
