@@ -16,6 +16,12 @@ from pytest_ftgate.model.evalset import Price
 _MAP = "litellm/model_prices_and_context_window_backup.json"
 """The map that litellm itself falls back to without a network, and the only one that a run uses."""
 
+_READ = (
+    "litellm_provider", "input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost",
+    "max_output_tokens", "max_input_tokens", "supports_response_schema",
+)  # fmt: skip
+"""What is read here of a model's entry."""
+
 _FREE_VENDOR = "local"
 
 _LATEST = re.compile(r"(?:^|[-_/:@.])latest$")
@@ -115,4 +121,11 @@ def _read_map() -> Mapping[str, Any]:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (PackageNotFoundError, OSError, ValueError):
         return {}
-    return entries if isinstance(entries, dict) else {}
+    if not isinstance(entries, dict):
+        return {}
+    # Whole it takes 5 MiB to the end of the session; litellm has its own copy.
+    return {
+        name: {key: entry[key] for key in _READ if key in entry}
+        for name, entry in entries.items()
+        if isinstance(entry, Mapping)
+    }
