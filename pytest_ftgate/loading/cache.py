@@ -124,10 +124,10 @@ def _list_parts(registry: Any) -> Iterable[tuple[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """The fields of a class, and what makes their values of JSON where JSON does not have them."""
+    """The fields of a class, and by place what makes their values of JSON where JSON does not have them."""
 
     names: tuple[str, ...]
-    makers: tuple[Callable[[Json], Any] | None, ...]
+    makers: tuple[tuple[int, Callable[[Json], Any]], ...]
 
 
 def _pack(value: Any) -> list[Any]:
@@ -141,11 +141,10 @@ def _unpack(kind: type, row: Json) -> Any:
     form = _FORMS[kind]
     if len(row) != len(form.names):
         raise ValueError(f"not the fields of {kind.__name__}")
-    values = {
-        name: value if maker is None or value is None else maker(value)
-        for name, maker, value in zip(form.names, form.makers, row, strict=True)
-    }
-    return kind(**values)
+    for place, maker in form.makers:
+        if row[place] is not None:
+            row[place] = maker(row[place])
+    return kind(**dict(zip(form.names, row, strict=True)))
 
 
 def _one(kind: type) -> Callable[[Json], Any]:
@@ -166,7 +165,7 @@ def _make_options(options: Json) -> dict[str, Json]:
 
 def _form(kind: type, **makers: Callable[[Json], Any]) -> tuple[type, _Form]:
     names = tuple(field.name for field in fields(kind))
-    return kind, _Form(names, tuple(makers.get(name) for name in names))
+    return kind, _Form(names, tuple((names.index(name), maker) for name, maker in makers.items()))
 
 
 _FORMS: dict[type, _Form] = dict((

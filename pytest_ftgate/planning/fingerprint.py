@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring_ascii as _quote
 from sys import intern
 from typing import Any
 
-from pytest_ftgate.model.evalset import Json
+from pytest_ftgate.model.evalset import Json, Message
 from pytest_ftgate.model.trial import Request
 
 TRANSPORT_PARAMS = frozenset({
@@ -25,19 +26,46 @@ def request_hash(request: Request) -> str:
 
     Raises ValueError for a request that is no JSON or nested too deep.
     """
+    return hash_messages(request.messages, describe_rest(request))
+
+
+def describe_rest(request: Request) -> str:
+    """The canonical JSON of what is sent but for the messages: the same for most requests of an arm.
+
+    Raises ValueError as `request_hash` does.
+    """
     sent = {
         "model": request.model,
-        "messages": request.messages,
         "params": {key: value for key, value in request.params.items() if key not in TRANSPORT_PARAMS},
         "response_format": request.response_format,
         "tools": request.tools,
     }
-    return digest(sent if request.operation == "chat" else sent | {"operation": request.operation})
+    if request.operation != "chat":
+        sent["operation"] = request.operation
+    return canonical_json(sent)
+
+
+def hash_messages(messages: Iterable[Message], rest: str) -> str:
+    """The `request_hash` of messages and what else is sent. Raises ValueError as that does."""
+    # The canonical JSON of all: `messages` is the first of its keys.
+    return _hash(f'{{"messages":[{",".join(map(_write_message, messages))}],{rest[1:]}')
 
 
 def digest(value: Json) -> str:
     """SHA-256 (hex) of a value's canonical JSON. Raises ValueError where it has none."""
-    return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
+    return _hash(canonical_json(value))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _write_message(message: Message) -> str:
+    """The canonical JSON of a message; nearly all are of two texts, for which an encoder is a long way."""
+    role, content = message.get("role"), message.get("content")
+    if len(message) == 2 and type(role) is str and type(content) is str:
+        return f'{{"content":{_quote(content)},"role":{_quote(role)}}}'
+    return canonical_json(message)
 
 
 def canonical_json(value: Json) -> str:

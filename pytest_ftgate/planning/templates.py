@@ -178,8 +178,11 @@ def _collect(template: Template, names: Mapping[str, Json]) -> str:
     environment = _environment()
     environment.loop_steps = 0
     chunks, size = [], 0
-    # Template.generate() copies the globals out of a ChainMap for each text: that is half of a rendering.
-    context = template.new_context({**environment.globals, **names}, shared=True)
+    # Template.generate() and new_context() list the globals of a ChainMap for each text: that is half of a
+    # rendering, and only templates that import others have a use for it.
+    context = environment.context_class(
+        environment, {**environment.globals, **names}, template.name, template.blocks
+    )
     for chunk in template.root_render_func(context):
         size += len(chunk)
         if size > MAX_RENDERED_CHARS:

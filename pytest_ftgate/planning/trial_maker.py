@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import is_not
 
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.model.evalset import Case, Json, Message, ModelSpec
 from pytest_ftgate.model.retrieval import Passage
 from pytest_ftgate.model.trial import Request, Trial, TrialKey
-from pytest_ftgate.planning.fingerprint import draw_name, request_hash
+from pytest_ftgate.planning.fingerprint import describe_rest, draw_name, hash_messages
 
 TrialsOf = Callable[[str, str], tuple[Trial, ...]]
 """(arm, case id) → that arm's trials of the case, for the same role."""
@@ -21,6 +22,7 @@ class TrialMaker:
         self._evalset, self._arm, self._role, self._model = evalset, arm, role, model
         self._trials_of = trials_of
         self._ranks: dict[str, tuple[str, int]] = {}
+        self._rest: tuple[tuple[Json, ...], str] | None = None
         self._last: tuple[str, tuple[Json, ...], Request, str, int] | None = None
 
     def __call__(
@@ -72,7 +74,7 @@ class TrialMaker:
         self, case: Case, messages: Sequence[Message] | None, response_format: Json, answer_tool: Json
     ) -> tuple[Request, str, int]:
         last, asked = self._last, (messages, response_format, answer_tool)
-        if last and last[0] == case.id and all(old is new for old, new in zip(last[1], asked, strict=True)):
+        if last and last[0] == case.id and not any(map(is_not, last[1], asked)):
             return last[2:]
         forced = {} if answer_tool is None else {"tool_choice": _force(answer_tool)}
         request = Request(
@@ -83,13 +85,19 @@ class TrialMaker:
             tools=case.tools if answer_tool is None else (answer_tool,),
         )
         try:
-            hashed = request_hash(request)
+            hashed = hash_messages(request.messages, self._describe_rest(case, request, answer_tool))
         except ValueError as error:
             raise FtgateError(f"the request cannot be written as JSON: {error}") from None
         rank = self._rank(hashed, case.id)
         if messages is not None:
             self._last = (case.id, asked, request, hashed, rank)
         return request, hashed, rank
+
+    def _describe_rest(self, case: Case, request: Request, answer_tool: Json) -> str:
+        given = (request.response_format, case.tools, answer_tool)
+        if self._rest is None or any(map(is_not, self._rest[0], given)):
+            self._rest = (given, describe_rest(request))
+        return self._rest[1]
 
     def _rank(self, hashed: str, case_id: str) -> int:
         last_case, rank = self._ranks.get(hashed, (case_id, 0))
