@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -20,27 +20,47 @@ class Registry(Generic[T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._parts: dict[str, T] = {}
+        self._makers: dict[str, Callable[[], T]] = {}
 
     def register(self, name: str, part: T) -> None:
         """Add `part`; raises SettingsError where the name is taken."""
-        if name in self._parts:
-            raise SettingsError(
-                f"{self.kind} {name!r} is registered twice; choose another name for one of them"
-            )
+        self._refuse_taken(name)
         self._parts[name] = part
+
+    def defer(self, name: str, make: Callable[[], T]) -> None:
+        """Add a part that is made when it is first asked for; raises SettingsError where the name is taken.
+
+        For built-in parts: an evalset uses a few of them, and all together take a while to import.
+        """
+        self._refuse_taken(name)
+        self._makers[name] = make
 
     def get(self, name: str) -> T:
         """The part called `name`; raises UnknownNameError with a suggestion."""
         try:
             return self._parts[name]
         except KeyError:
-            raise UnknownNameError(self.kind, name, self.names()) from None
+            make = self._makers.get(name)
+            if make is None:
+                raise UnknownNameError(self.kind, name, self.names()) from None
+        # Two threads may make it at once; one of the two is kept.
+        return self._parts.setdefault(name, make())
+
+    def is_deferred(self, name: str) -> bool:
+        """Whether it came through `defer`: a part of the package itself."""
+        return name in self._makers
 
     def names(self) -> tuple[str, ...]:
-        return tuple(sorted(self._parts))
+        return tuple(sorted({*self._parts, *self._makers}))
+
+    def _refuse_taken(self, name: str) -> None:
+        if name in self:
+            raise SettingsError(
+                f"{self.kind} {name!r} is registered twice; choose another name for one of them"
+            )
 
     def __contains__(self, name: object) -> bool:
-        return name in self._parts
+        return name in self._parts or name in self._makers
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())

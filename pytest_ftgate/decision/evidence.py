@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_ftgate.model.evalset import GateSpec
-from pytest_ftgate.model.summary import Rate
+from pytest_ftgate.model.rate import Rate
 
 ESTIMATE, PROVE_PASS, PROVE_FAIL = "estimate", "prove-pass", "prove-fail"
 

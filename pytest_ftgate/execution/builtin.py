@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pytest_ftgate.execution.endpoints import vendor_of
-from pytest_ftgate.execution.litellm_provider import LitellmProvider
-from pytest_ftgate.execution.local_provider import LocalProvider
-from pytest_ftgate.execution.target_provider import TargetProvider
 from pytest_ftgate.model.protocols import Provider
 from pytest_ftgate.model.target import TARGET
 from pytest_ftgate.registry import Registry
@@ -24,9 +21,26 @@ def register(
 
     `functions` looks up a registered python function. `api_hosts`: further hosts that may be sent a key.
     """
-    registry.register(LITELLM, LitellmProvider(api_hosts))
-    registry.register(LOCAL, LocalProvider())
-    registry.register(TARGET, TargetProvider(functions))
+
+    # Not at the top: whoever only collects asks nobody.
+    def make_litellm() -> Provider:
+        from pytest_ftgate.execution.litellm_provider import LitellmProvider
+
+        return LitellmProvider(api_hosts)
+
+    def make_local() -> Provider:
+        from pytest_ftgate.execution.local_provider import LocalProvider
+
+        return LocalProvider()
+
+    def make_target() -> Provider:
+        from pytest_ftgate.execution.target_provider import TargetProvider
+
+        return TargetProvider(functions)
+
+    registry.defer(LITELLM, make_litellm)
+    registry.defer(LOCAL, make_local)
+    registry.defer(TARGET, make_target)
 
 
 def find_provider(registry: Registry[Provider], model: str) -> Provider:

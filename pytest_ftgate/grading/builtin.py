@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from pytest_ftgate.grading.budgets import Budget
-from pytest_ftgate.grading.choice import Choice
-from pytest_ftgate.grading.citations import Citations
-from pytest_ftgate.grading.code_grader import Code
-from pytest_ftgate.grading.containment import Contains, StartsWith
-from pytest_ftgate.grading.equality import Equals
-from pytest_ftgate.grading.extra_text import NoExtraText
-from pytest_ftgate.grading.instructions import Instructions
-from pytest_ftgate.grading.json_documents import ContainsJson, IsJson
-from pytest_ftgate.grading.json_fields import JsonFields
-from pytest_ftgate.grading.label_grader import Label
-from pytest_ftgate.grading.length import MaxLength
-from pytest_ftgate.grading.llm_rubric import LlmRubric
-from pytest_ftgate.grading.numeric import Numeric
-from pytest_ftgate.grading.python_function import Python
-from pytest_ftgate.grading.refusal import IsRefusal
-from pytest_ftgate.grading.regex_match import Regex
-from pytest_ftgate.grading.similar import Similar
-from pytest_ftgate.grading.terms import Terms
-from pytest_ftgate.grading.text_metrics import Levenshtein, RougeN
-from pytest_ftgate.grading.tool_grader import ToolCallGrader
-from pytest_ftgate.grading.tool_names import ToolCallF1
-from pytest_ftgate.grading.tool_validity import ValidCalls
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any
+
 from pytest_ftgate.model.protocols import Grader
 from pytest_ftgate.registry import Registry
+
+_GRADERS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    "equals": ("equality", "Equals", {}),
+    "contains": ("containment", "Contains", {}),
+    "icontains": ("containment", "Contains", {"ignore_case": True}),
+    "contains-any": ("containment", "Contains", {"mode": "any"}),
+    "contains-all": ("containment", "Contains", {"mode": "all"}),
+    "icontains-any": ("containment", "Contains", {"mode": "any", "ignore_case": True}),
+    "icontains-all": ("containment", "Contains", {"mode": "all", "ignore_case": True}),
+    "starts-with": ("containment", "StartsWith", {}),
+    "regex": ("regex_match", "Regex", {}),
+    "is-json": ("json_documents", "IsJson", {}),
+    "contains-json": ("json_documents", "ContainsJson", {}),
+    "json-fields": ("json_fields", "JsonFields", {}),
+    "label": ("label_grader", "Label", {}),
+    "numeric": ("numeric", "Numeric", {}),
+    "choice": ("choice", "Choice", {}),
+    "tool-call": ("tool_grader", "ToolCallGrader", {}),
+    "tool-call-f1": ("tool_names", "ToolCallF1", {}),
+    "is-valid-openai-tools-call": ("tool_validity", "ValidCalls", {}),
+    "is-valid-function-call": ("tool_validity", "ValidCalls", {"single": True}),
+    "levenshtein": ("text_metrics", "Levenshtein", {}),
+    "rouge-n": ("text_metrics", "RougeN", {}),
+    "terms": ("terms", "Terms", {}),
+    "latency": ("budgets", "Budget", {"measured": "latency"}),
+    "cost": ("budgets", "Budget", {"measured": "cost"}),
+    "is-refusal": ("refusal", "IsRefusal", {}),
+    "no-extra-text": ("extra_text", "NoExtraText", {}),
+    "max-length": ("length", "MaxLength", {}),
+    "python": ("python_function", "Python", {}),
+    "instructions": ("instructions", "Instructions", {}),
+    "llm-rubric": ("llm_rubric", "LlmRubric", {}),
+    "similar": ("similar", "Similar", {}),
+    "citations": ("citations", "Citations", {}),
+    "code": ("code_grader", "Code", {}),
+}
+"""Name → the module here, its class, and how that is made."""
 
 
 def register(registry: Registry[Grader], *, code_unsafe: bool = False) -> None:
@@ -34,40 +53,11 @@ def register(registry: Registry[Grader], *, code_unsafe: bool = False) -> None:
 
     `code_unsafe`: `code` may run answers' code unconfined where no sandbox works.
     """
-    graders: dict[str, Grader] = {
-        "equals": Equals(),
-        "contains": Contains(),
-        "icontains": Contains(ignore_case=True),
-        "contains-any": Contains("any"),
-        "contains-all": Contains("all"),
-        "icontains-any": Contains("any", ignore_case=True),
-        "icontains-all": Contains("all", ignore_case=True),
-        "starts-with": StartsWith(),
-        "regex": Regex(),
-        "is-json": IsJson(),
-        "contains-json": ContainsJson(),
-        "json-fields": JsonFields(),
-        "label": Label(),
-        "numeric": Numeric(),
-        "choice": Choice(),
-        "tool-call": ToolCallGrader(),
-        "tool-call-f1": ToolCallF1(),
-        "is-valid-openai-tools-call": ValidCalls(),
-        "is-valid-function-call": ValidCalls(single=True),
-        "levenshtein": Levenshtein(),
-        "rouge-n": RougeN(),
-        "terms": Terms(),
-        "latency": Budget("latency"),
-        "cost": Budget("cost"),
-        "is-refusal": IsRefusal(),
-        "no-extra-text": NoExtraText(),
-        "max-length": MaxLength(),
-        "python": Python(),
-        "instructions": Instructions(),
-        "llm-rubric": LlmRubric(),
-        "similar": Similar(),
-        "citations": Citations(),
-        "code": Code(is_unsafe_allowed=code_unsafe),
-    }
-    for name, grader in graders.items():
-        registry.register(name, grader)
+    for name, (module, kind, options) in _GRADERS.items():
+        given = {"is_unsafe_allowed": code_unsafe} if name == "code" else options
+        registry.defer(name, partial(_make, module, kind, given))
+
+
+def _make(module: str, kind: str, options: Mapping[str, Any]) -> Grader:
+    grader: Grader = getattr(import_module(f"pytest_ftgate.grading.{module}"), kind)(**options)
+    return grader

@@ -116,7 +116,9 @@ def _describe(registries: Registries) -> str:
 
 
 def _list_parts(registry: Any) -> Iterable[tuple[str, Any]]:
-    return [(name, registry.get(name)) for name in sorted(registry.names())]
+    # What comes with the package is told by its version.
+    names = [name for name in registry.names() if not registry.is_deferred(name)]
+    return [(name, registry.get(name)) for name in names]
 
 
 # -- values of the model as JSON lists, in the order of their fields ---------------------------------------

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pytest_ftgate.model.evalset import ArmSpec, Case, Evalset, GateSpec, GraderSpec, Json, Message, ModelSpec
 from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.response import Answer, Response
-from pytest_ftgate.model.summary import Summary
 from pytest_ftgate.model.trial import Request, Trial
 from pytest_ftgate.model.vectors import Vector
-from pytest_ftgate.model.verdict import GateResult
+
+if TYPE_CHECKING:
+    # Whoever only collects needs neither, and they take a while to make.
+    from pytest_ftgate.model.summary import Summary
+    from pytest_ftgate.model.verdict import GateResult
 
 
 class ParsedOutput(Protocol):

@@ -9,7 +9,6 @@ from pytest_ftgate.model.evalset import Json
 from pytest_ftgate.model.protocols import Reporter
 from pytest_ftgate.registry import Registry
 from pytest_ftgate.reports.json_file import copy_file, render_json, write_file
-from pytest_ftgate.reports.markdown import render_report
 
 
 class JsonReporter:
@@ -25,6 +24,9 @@ class MarkdownReporter:
 
     def write(self, report: Mapping[str, Json], records: Path, path: Path) -> None:  # noqa: ARG002
         """Raises StorageError."""
+        # Not at the top: few runs write one.
+        from pytest_ftgate.reports.markdown import render_report
+
         write_file(path, render_report(report))
 
 
