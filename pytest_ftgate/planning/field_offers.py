@@ -24,6 +24,7 @@ def find_missing_fields(plan: Plan) -> Missing:
     compared: dict[str, list[str]] = defaultdict(list)
     judged = 0
     fields_of: dict[int, frozenset[str]] = {}
+    ignored_of: dict[int, set[str]] = {}
     for case in plan.evalset.cases:
         for grader in plan.graders[case.id]:
             if grader.name not in JSON_GRADERS or grader.negated:
@@ -37,7 +38,9 @@ def find_missing_fields(plan: Plan) -> Missing:
             expected = grader.value if grader.has_value else case.expected
             if grader.name == "json-fields" and isinstance(expected, Mapping):
                 judged += 1
-                for field in _list_fields(expected, _list_ignored(grader.options)):
+                if id(grader) not in ignored_of:
+                    ignored_of[id(grader)] = _list_ignored(grader.options)
+                for field in _list_fields(expected, ignored_of[id(grader)]):
                     compared[field].append(case.id)
     usual = {field: ids for field, ids in compared.items() if len(ids) >= max(2, _USUAL_SHARE * judged)}
     for field, case_ids in usual.items():

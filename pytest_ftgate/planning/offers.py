@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from pytest_ftgate.model.evalset import CANDIDATE, Case
-from pytest_ftgate.model.trial import Plan, Request
+from pytest_ftgate.model.trial import Plan, PlannedItem, Request
 from pytest_ftgate.planning.texts import case_text, content_text, json_text
 
 _JOINTS = re.compile(r"[_\- \t]+")
@@ -22,23 +22,23 @@ Missing = dict[str, tuple[str, ...]]
 
 
 class Offers:
-    """What the planned arms say to each case, every distinct text once.
+    """What the planned arms say to each case, every distinct text once and read only where it is looked at.
 
     Templates count as they are written too: taking a short input such as "no" out of a rendered
     prompt takes out more than the input.
     """
 
     def __init__(self, plan: Plan, *, with_input: bool = False) -> None:
-        cases = {case.id: case for case in plan.evalset.cases}
-        self._numbers: dict[str, int] = {}
-        self._of_case: dict[str, set[int]] = defaultdict(set)
-        for item in plan.items:
-            if item.role != CANDIDATE or item.trials[0].source_arm is not None:
-                continue
-            for text in _request_texts(item.trials[0].request):
-                said = text if with_input else _without_input(text, cases[item.case])
-                self._of_case[item.case].add(self._numbers.setdefault(said, len(self._numbers)))
-        self._texts = [Text(text) for text in self._numbers]
+        self._with_input = with_input
+        self._cases = {case.id: case for case in plan.evalset.cases}
+        self._items = [
+            item for item in plan.items if item.role == CANDIDATE and item.trials[0].source_arm is None
+        ]
+        self._of_case: dict[str, list[PlannedItem]] = defaultdict(list)
+        for item in self._items:
+            self._of_case[item.case].append(item)
+        self._texts: dict[str, Text] = {}
+        self._texts_of: dict[str, list[Text]] = {}
         self._templates = [Text(text) for text in list_templates(plan)]
 
     def reach(self, case_ids: Iterable[str]) -> bool:
@@ -47,14 +47,32 @@ class Offers:
 
     def texts_for(self, case_ids: Iterable[str]) -> Iterator[Text]:
         """The templates, and the texts said to any of the cases."""
-        numbers = set().union(*(self._of_case[case_id] for case_id in case_ids if case_id in self._of_case))
         yield from self._templates
-        yield from (self._texts[number] for number in sorted(numbers))
+        seen: set[Text] = set()
+        for case_id in case_ids:
+            if case_id not in self._texts_of:
+                said = self._list_said(self._of_case.get(case_id, ()))
+                self._texts_of[case_id] = [self._read(text) for text in said]
+            for text in self._texts_of[case_id]:
+                if text not in seen:
+                    seen.add(text)
+                    yield text
 
     def sample(self) -> Iterator[Text]:
         """The templates, and some of the texts said."""
         yield from self._templates
-        yield from self._texts[:: max(1, len(self._texts) // _SAMPLE)]
+        said = list(dict.fromkeys(self._list_said(self._items)))
+        yield from map(self._read, said[:: max(1, len(said) // _SAMPLE)])
+
+    def _list_said(self, items: Iterable[PlannedItem]) -> Iterator[str]:
+        for item in items:
+            for text in _request_texts(item.trials[0].request):
+                yield text if self._with_input else _without_input(text, self._cases[item.case])
+
+    def _read(self, text: str) -> Text:
+        if text not in self._texts:
+            self._texts[text] = Text(text)
+        return self._texts[text]
 
 
 class Text:
