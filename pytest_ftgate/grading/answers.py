@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_ftgate.grading.apply import asks, judge_trial
-from pytest_ftgate.grading.faults import BUDGETS, is_known
+from pytest_ftgate.grading.grader_lists import BUDGETS, is_known
 from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec, Message
 from pytest_ftgate.model.response import Response, ToolCall
 from pytest_ftgate.model.trial import Trial

@@ -90,6 +90,20 @@ def grade_answer(
     )
 
 
+def grade_alone(
+    spec: GraderSpec,
+    response: Response,
+    parsed: TextOutput,
+    case: Case,
+    registries: Registries,
+    evalset: Evalset,
+    replies: tuple[Answer, ...] | None = None,
+) -> Grade:
+    """The grade of one grader, as if the case had no other."""
+    grade = _run_grader(spec, response, parsed, case, registries, evalset, replies)
+    return grade or _explain_silence(spec, response, parsed, case, registries, evalset)
+
+
 def asks(name: str, registries: Registries) -> bool:
     """Whether the grader of that name asks a model (model.protocols.AskingGrader)."""
     return name in registries.graders and hasattr(registries.graders.get(name), "ask")

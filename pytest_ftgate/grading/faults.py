@@ -6,20 +6,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pytest_ftgate.grading.apply import grade_answer
 from pytest_ftgate.grading.field_rules import FieldRules, Path
+from pytest_ftgate.grading.grader_lists import GraderList
 from pytest_ftgate.grading.grades import read_text
 from pytest_ftgate.grading.parsed import TextOutput
 from pytest_ftgate.grading.tool_match import OPTIONAL, read_wanted
 from pytest_ftgate.grading.transforms import list_transforms
 from pytest_ftgate.grading.written_dates import read_date, write_date
-from pytest_ftgate.model.evalset import TRANSFORMS, Case, Evalset, GraderSpec, Json
+from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec, Json
 from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.grade import Grade
 from pytest_ftgate.model.response import Response, ToolCall
 from pytest_ftgate.registry import Registries
 
-BUDGETS = ("latency", "cost")
+_JSON = json.JSONEncoder(ensure_ascii=False)
+_TERM_LISTS = ("contains-any", "contains-all", "icontains-any", "icontains-all")
 _PARTIAL_SCHEMA = (
     "schema:required:",
     "schema:minProperties:",
@@ -38,11 +39,14 @@ def find_faults(
     """
     rejected: dict[tuple[str, str, str], list[str]] = {}
     empty: dict[str, list[str]] = {}
+    known = GraderList((), registries, evalset)
     for case in evalset.cases:
         specs = graders.get(case.id, ())
-        for grade, transform in _find_rejections(case, specs, registries, evalset):
+        if known.specs is not specs:
+            known = GraderList(specs, registries, evalset)
+        for grade, transform in _find_rejections(case, known):
             rejected.setdefault((grade.grader, grade.signature or "", transform), []).append(case.id)
-        if _passes_empty(case, specs, registries, evalset):
+        if known.passes_empty(case):
             empty.setdefault(", ".join(spec.label for spec in specs), []).append(case.id)
     findings = [_describe_rejection(*key, ids) for key, ids in rejected.items()]
     return (*findings, *(_describe_empty(names, ids) for names, ids in empty.items()))
@@ -93,57 +97,24 @@ def _describe_empty(names: str, ids: Sequence[str]) -> Finding:
     )
 
 
-def _reading(spec: GraderSpec, registries: Registries) -> str | None:
-    """How a grader reads the expected output: as the `whole` answer, a `part` of it, or a rule that the
-    answer `contains` it; None where that is not known.
-    """
-    if spec.name not in registries.graders or not all(name in TRANSFORMS for name in list_transforms(spec)):
-        return None
-    return getattr(registries.graders.get(spec.name), "reads_expected", None)
-
-
-def _find_rejections(
-    case: Case, specs: Sequence[GraderSpec], registries: Registries, evalset: Evalset
-) -> list[tuple[Grade, str]]:
-    """Failed grades of the ideal answer, with the transform that is to blame where one is ("" else).
-
-    Where `expected` is only a part of the answer (a number, a term), only the graders that read it are
-    asked; where it is all of it, every rule must hold too.
-    """
-    if not case.has_expected:
+def _find_rejections(case: Case, graders: GraderList) -> list[tuple[Grade, str]]:
+    """Failed grades of the ideal answer, with the transform that is to blame where one is ("" else)."""
+    if not case.has_expected or not graders.readers:
         return []
-    own = [spec for spec in specs if not spec.has_value and not spec.negated and spec.name != "regex"]
-    readers = [spec for spec in own if _reading(spec, registries) in ("whole", "part")]
-    if not readers:
-        return []
-    is_whole = any(_is_whole(spec, registries) for spec in readers)
-    asked = [spec for spec in specs if _reading(spec, registries) is not None] if is_whole else readers
-    response = _render_ideal(case, specs)
+    response = _render_ideal(case, graders)
     if response is None:
         return []
-    is_partial = any(spec.name == "json-fields" for spec in readers)
-
     parsed = TextOutput(response.text)
-
-    def judge(spec: GraderSpec) -> Grade:
-        return grade_answer(response, parsed, case, (spec,), registries, evalset)[0]
-
     found = []
-    for spec in asked:
-        grade = judge(spec)
-        if not _is_rejection(grade, is_partial=is_partial):
+    for spec in graders.ideal_judges:
+        grade = graders.judge(spec, response, parsed, case)
+        if not _is_rejection(grade, is_partial=graders.is_partial):
             continue
         names = list_transforms(spec)
         bare = replace(spec, options={key: spec.options[key] for key in spec.options if key != "transform"})
-        is_to_blame = bool(names) and judge(bare).outcome == "passed"
+        is_to_blame = bool(names) and graders.judge(bare, response, parsed, case).outcome == "passed"
         found.append((grade, ", ".join(names) if is_to_blame else ""))
     return found
-
-
-def _is_whole(spec: GraderSpec, registries: Registries) -> bool:
-    if spec.name == "label" and spec.options.get("match") == "in_text":
-        return False
-    return _reading(spec, registries) == "whole"
 
 
 def _is_rejection(grade: Grade, *, is_partial: bool) -> bool:
@@ -154,33 +125,22 @@ def _is_rejection(grade: Grade, *, is_partial: bool) -> bool:
     return not (is_partial and all(entry.startswith(_PARTIAL_SCHEMA) for entry in signatures))
 
 
-def _render_ideal(case: Case, specs: Sequence[GraderSpec]) -> Response | None:
+def _render_ideal(case: Case, graders: GraderList) -> Response | None:
     """The answer that `expected` describes: calls for tool-call, a text as it is, other values as JSON."""
-    names = {spec.name for spec in specs if not spec.negated and not spec.has_value}
+    names, expected = graders.expecting, case.expected
     if "tool-call" in names:
         try:
-            return Response(text=None, tool_calls=render_calls(case.expected))
+            return Response(text=None, tool_calls=render_calls(expected))
         except Exception:  # noqa: BLE001 - an expected value of a wrong form is reported by the grader itself
             return None
-    expected = case.expected
-    if isinstance(expected, list) and names & {
-        "contains-any",
-        "contains-all",
-        "icontains-any",
-        "icontains-all",
-    }:
+    if isinstance(expected, list) and not names.isdisjoint(_TERM_LISTS):
         return Response(text=" ".join(read_text(term) for term in expected))
     if isinstance(expected, list) and "label" in names and expected:
         expected = expected[0]
     if not isinstance(expected, dict | list):
         return Response(text=read_text(expected))
-    rules = [
-        FieldRules(spec.options)
-        for spec in specs
-        if spec.name == "json-fields" and not spec.negated and spec.options
-    ]
-    written = _write_fields(expected, (), rules) if rules else expected
-    return Response(text=json.dumps(written, ensure_ascii=False))
+    rules = graders.field_rules
+    return Response(text=_JSON.encode(_write_fields(expected, (), rules) if rules else expected))
 
 
 def _write_fields(expected: Json, path: Path, rules: Sequence[FieldRules]) -> Json:
@@ -229,32 +189,3 @@ def _pick(values: Sequence[Json], *, is_exact: bool) -> tuple[Json, bool]:
     if isinstance(value, list) and not is_exact:
         return [_pick([item], is_exact=item == OPTIONAL)[0] for item in value], True
     return value, True
-
-
-def _passes_empty(case: Case, specs: Sequence[GraderSpec], registries: Registries, evalset: Evalset) -> bool:
-    """Whether nothing at all would be judged right, if it came in time and cost nothing. A case that
-    expects nothing is meant so.
-    """
-    if not specs or (case.has_expected and case.expected in ("", [], {}, None)):
-        return False
-    if not all(is_known(spec, registries) for spec in specs):
-        return False
-    blank, parsed = Response(text="", finish_reason="stop"), TextOutput("")
-    # One after the other: mostly the first settles it. Who asks a model asks nothing about an empty answer.
-    grades = (
-        grade_answer(blank, parsed, case, (spec,), registries, evalset, replies={1: ()})[0]
-        for spec in specs
-        if spec.name not in BUDGETS
-    )
-    return all(grade.outcome == "passed" for grade in grades)
-
-
-def is_known(spec: GraderSpec, registries: Registries) -> bool:
-    """Whether it may be tried what the grader says of an answer: those of the project are never run here."""
-    if spec.name == "python" or spec.name not in registries.graders:
-        return False
-    if not all(name in TRANSFORMS for name in list_transforms(spec)):
-        return False
-    grader = registries.graders.get(spec.name)
-    is_ours = type(grader).__module__.startswith(f"{__package__}.")
-    return is_ours or getattr(grader, "reads_expected", None) is not None
