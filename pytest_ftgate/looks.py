@@ -44,16 +44,22 @@ def climbs(plan: Plan, count: int, settings: Settings, *, together: bool) -> boo
 
 def plan_looks(plan: Plan, count: int, settings: Settings, *, together: bool) -> Mapping[str, Schedule]:
     """The arms that may be stopped, with their schedules; `count` items of the plan were selected."""
-    looks = plan.evalset.decision.looks
-    if looks < 2 or not climbs(plan, count, settings, together=together):
+    if not _may_look(plan, count, settings, together=together):
         return {}
+    return _plan_arms(plan, order_cases(plan.evalset.cases, plan.evalset.decision.seed))
+
+
+def _may_look(plan: Plan, count: int, settings: Settings, *, together: bool) -> bool:
+    if plan.evalset.decision.looks < 2 or not climbs(plan, count, settings, together=together):
+        return False
+    # Other roles and runs are there to be compared, case by case (but for what a recording lacks); arms are
+    # chosen by all of dev.
     is_compared = not settings.replay and (settings.save or settings.compare)
-    if set(plan.roles) != {CANDIDATE} or plan.evalset.dev_cases or is_compared:
-        # Other roles and runs are there to be compared, case by case (but for what a recording lacks); arms
-        # are chosen by all of dev.
-        return {}
+    return set(plan.roles) == {CANDIDATE} and not plan.evalset.dev_cases and not is_compared
+
+
+def _plan_arms(plan: Plan, order: Sequence[Case]) -> Mapping[str, Schedule]:
     whole = _find_whole_arms(plan)
-    order = order_cases(plan.evalset.cases, plan.evalset.decision.seed)
     arms = [arm.name for arm in plan.arms if arm.status == "run" and arm.name not in whole]
     schedules = {arm: _plan_arm(plan, arm, order) for arm in arms}
     return {arm: schedule for arm, schedule in schedules.items() if schedule.at}
@@ -141,10 +147,12 @@ def sort_items(
 
     Else arm by arm in the random order of the cases.
     """
-    if not plan_looks(plan, len(items), settings, together=together):
+    order: Sequence[Case] = ()
+    if _may_look(plan, len(items), settings, together=together):
+        order = order_cases(plan.evalset.cases, plan.evalset.decision.seed)
+    if not order or not _plan_arms(plan, order):
         places = {id(item): index for index, item in enumerate(plan.items)}
         return sorted(items, key=lambda item: places[id(item)])
-    order = order_cases(plan.evalset.cases, plan.evalset.decision.seed)
     cases = {case.id: index for index, case in enumerate(order)}
     arms: dict[tuple[str, str], int] = {}
     for item in plan.items:

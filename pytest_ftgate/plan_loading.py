@@ -18,6 +18,7 @@ from pytest_ftgate.loading.lines import add_lines
 from pytest_ftgate.model.evalset import Evalset, Location
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan
+from pytest_ftgate.plan_stamp import PlanStamp
 from pytest_ftgate.planning.arm_trials import Embedder
 from pytest_ftgate.planning.plan import build_plan
 from pytest_ftgate.registry import Registries
@@ -31,11 +32,12 @@ def load_plan(
     *,
     cache: Path | None = None,
     embedder: Embedder | None = None,
+    is_listing: bool = False,
 ) -> Plan:
     """The plan of the evalset at `path`. Raises EvalsetError with all problems found.
 
     `cache`: where large evalsets are kept as read. `embedder` None: vectors of documents come from where they
-    cost nothing.
+    cost nothing. `is_listing`: only the items are wanted; the trials of most may be those of another case.
     """
     with _paused_collector():
         evalset = load_evalset(
@@ -45,10 +47,17 @@ def load_plan(
             allow_outside=settings.allow_outside_files,
             cache=cache,
         )
+        stamp = PlanStamp(cache, evalset, settings, registries) if cache else None
+        is_listing = is_listing and stamp is not None and stamp.holds()
         try:
-            return _plan(evalset, settings, registries, embedder or VectorSource(settings))
+            plan = _plan(
+                evalset, settings, registries, embedder or VectorSource(settings), is_listing=is_listing
+            )
         except EvalsetError as error:
             raise add_lines(error, path) from None
+        if stamp is not None and not is_listing:
+            stamp.write(plan)
+        return plan
 
 
 @contextmanager
@@ -63,7 +72,9 @@ def _paused_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _plan(evalset: Evalset, settings: Settings, registries: Registries, embedder: Embedder) -> Plan:
+def _plan(
+    evalset: Evalset, settings: Settings, registries: Registries, embedder: Embedder, *, is_listing: bool
+) -> Plan:
     hopeless = infeasible_gates(
         evalset,
         evidence=settings.evidence,
@@ -75,4 +86,4 @@ def _plan(evalset: Evalset, settings: Settings, registries: Registries, embedder
             evalset.path,
             [(gate.where or Location(file=evalset.path), sentence) for gate, sentence in hopeless],
         )
-    return build_plan(evalset, settings, registries, embedder=embedder)
+    return build_plan(evalset, settings, registries, embedder=embedder, is_listing=is_listing)

@@ -66,7 +66,9 @@ class FtgateSession:
         """The plan of an evalset file; raises EvalsetError. A name may be used by one file only."""
         refuse_outside(path, Path(self.settings.rootdir))
         cache = Path(self.settings.directory) / "cache"
-        plan = load_plan(path, self.settings, self.registries, cache=cache)
+        # What has changed is told by what is sent.
+        is_listing = self.config.option.collectonly and not self.settings.changed_since
+        plan = load_plan(path, self.settings, self.registries, cache=cache, is_listing=is_listing)
         evalset = plan.evalset
         for other in self.plans.values():
             if other.evalset.name == evalset.name and other.evalset.path != evalset.path:

@@ -48,7 +48,9 @@ class EvalsetCache:
 
     def __init__(self, directory: Path, name: str, registries: Registries, *, allow_outside: bool) -> None:
         self.path = directory / f"{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:24]}.json"
-        self._state = f"{FORMAT} {__version__} {sys.version} {name} {allow_outside}\n{_describe(registries)}"
+        self._state = (
+            f"{FORMAT} {__version__} {sys.version} {name} {allow_outside}\n{describe_parts(registries)}"
+        )
 
     def read(self, path: Path, files: EvalsetFiles) -> Evalset | None:
         """The evalset that was made of the file at `path` and of those it names, if all are as they were.
@@ -102,7 +104,7 @@ class EvalsetCache:
         return f"pytest-ftgate evalset {total.hexdigest()}".encode("ascii")
 
 
-def _describe(registries: Registries) -> str:
+def describe_parts(registries: Registries) -> str:
     """What of the registered parts decides whether an evalset is fine."""
     parts = (registries.graders, registries.arms, registries.gates)
     told = [

@@ -18,14 +18,25 @@ from pytest_ftgate.planning.templates import TemplateUseError, case_names, menti
 from pytest_ftgate.planning.trial_maker import TrialMaker
 from pytest_ftgate.registry import Registries
 
+SAMPLE = 200
+"""Cases by which the arms are put in order."""
+
 TrialsByCase = Mapping[str, tuple[Trial, ...]]
 
 Embedder = Callable[[Evalset, ArmSpec, Sequence[str]], Sequence[Vector]]
 """The vectors of texts for an arm, in order. Raises FtgateError where they cannot be had."""
 
 
+def sample_step(cases: int) -> int:
+    """Every how many of so many cases is in the sample."""
+    return max(1, cases // SAMPLE)
+
+
 class ArmTrials:
-    """Builds the trials of an evalset's arms. Problems of cases are noted, and the case left out."""
+    """Builds the trials of an evalset's arms. Problems of cases are noted, and the case left out.
+
+    `step`: only those of every step-th case are made, and stand for those of the cases after it.
+    """
 
     def __init__(
         self,
@@ -36,9 +47,11 @@ class ArmTrials:
         *,
         repeats: int,
         embedder: Embedder,
+        step: int = 1,
     ) -> None:
         self._evalset, self._settings, self._registries = evalset, settings, registries
         self._problems, self._repeats, self._embedder = problems, repeats, embedder
+        self._step = step
         self._built: dict[tuple[str, str], TrialsByCase] = {}
         self._tasks: dict[tuple[str, str], ArmTask] = {}
         self._building: list[str] = []
@@ -67,9 +80,13 @@ class ArmTrials:
         task = self.task_of(spec.name, role)
         kind = self._registries.arms.get(spec.kind)
         built: dict[str, tuple[Trial, ...]] = {}
-        for case in self._evalset.cases:
+        made: tuple[Trial, ...] = ()
+        for place, case in enumerate(self._evalset.cases):
+            if place % self._step:
+                built[case.id] = made
+                continue
             try:
-                built[case.id] = tuple(self._tie_context(task, case, kind.trials(task, case)))
+                built[case.id] = made = tuple(self._tie_context(task, case, kind.trials(task, case)))
             except TemplateUseError as fault:
                 self._problems.add(self._place(spec, fault.pointer), fault.text, case.id, topic=fault.topic)
             except FtgateError as error:

@@ -15,11 +15,11 @@ from pytest_ftgate.registry import Registry
 
 def register(registry: Registry[Arm]) -> None:
     """Add every built-in arm under its kind."""
-    registry.register(AS_IS, AsIsArm())
-    registry.register("prompt", PromptArm())
-    registry.register("few_shot", FewShotArm())
-    registry.register("structured", StructuredArm())
-    registry.register("repair", RepairArm())
-    registry.register("reask", ReaskArm())
-    registry.register("context", ContextArm())
-    registry.register("retrieval", RetrievalArm())
+    registry.defer(AS_IS, AsIsArm)
+    registry.defer("prompt", PromptArm)
+    registry.defer("few_shot", FewShotArm)
+    registry.defer("structured", StructuredArm)
+    registry.defer("repair", RepairArm)
+    registry.defer("reask", ReaskArm)
+    registry.defer("context", ContextArm)
+    registry.defer("retrieval", RetrievalArm)

@@ -11,13 +11,11 @@ from pytest_ftgate.model.evalset import AS_IS, CANDIDATE, ArmSpec, Evalset, Loca
 from pytest_ftgate.model.protocols import Arm
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import ArmStatus, Draw, PlannedArm
-from pytest_ftgate.planning.arm_trials import ArmTrials, TrialsByCase
+from pytest_ftgate.planning.arm_trials import ArmTrials, TrialsByCase, sample_step
 from pytest_ftgate.planning.problems import Problems
 from pytest_ftgate.planning.templates import mentions
 from pytest_ftgate.planning.texts import request_chars
 from pytest_ftgate.registry import Registries
-
-_SAMPLE = 200
 
 
 @runtime_checkable
@@ -173,7 +171,7 @@ def _measure_arms(built: Mapping[str, TrialsByCase]) -> dict[str, float]:
 def _expected_chars(trials: TrialsByCase) -> float:
     """Mean characters sent for a trial, every follow-up turn counted as taken."""
     firsts = [case_trials[0] for case_trials in trials.values() if case_trials]
-    sample = firsts[:: max(1, len(firsts) // _SAMPLE)]
+    sample = firsts[:: sample_step(len(firsts))]
     if not sample:
         return 0.0
     return sum(request_chars(trial.request) * (1 + trial.max_turns) for trial in sample) / len(sample)

@@ -13,7 +13,7 @@ from pytest_ftgate.model.retrieval import Retrieval
 from pytest_ftgate.model.settings import Settings
 from pytest_ftgate.model.trial import Plan, PlannedArm, PlannedItem
 from pytest_ftgate.model.vectors import Vector
-from pytest_ftgate.planning.arm_trials import ArmTrials, Embedder
+from pytest_ftgate.planning.arm_trials import ArmTrials, Embedder, sample_step
 from pytest_ftgate.planning.fingerprint import digest
 from pytest_ftgate.planning.grader_problems import find_grader_problems
 from pytest_ftgate.planning.grader_values import resolve_graders
@@ -46,11 +46,13 @@ def build_plan(
     registries: Registries,
     *,
     embedder: Embedder = _refuse_embedding,
+    is_listing: bool = False,
 ) -> Plan:
     """All trials of an evalset. Its `models` are those in force, the command line's choice included.
 
-    `embedder`: where the vectors of documents come from, asked only by arms that rank by them. Raises
-    EvalsetError with all problems: templates, arms that cannot be used, no model.
+    `embedder`: where the vectors of documents come from, asked only by arms that rank by them. `is_listing`:
+    only the items are wanted, of an evalset that has no problems; the trials of most are those of another
+    case. Raises EvalsetError with all problems: templates, arms that cannot be used, no model.
     """
     problems = Problems(evalset.path)
     models = resolve_models(evalset, settings, problems)
@@ -63,7 +65,10 @@ def build_plan(
     find_shot_answer_problems(evalset, graders, planned, registries, problems)
     # Trials need a model and arms that can be used; what a template lacks is told all the same later.
     problems.raise_if_any()
-    trials = ArmTrials(evalset, settings, registries, problems, repeats=repeats, embedder=embedder)
+    trials = ArmTrials(
+        evalset, settings, registries, problems, repeats=repeats, embedder=embedder,
+        step=sample_step(len(evalset.cases)) if is_listing else 1,
+    )  # fmt: skip
     arms = order_arms(planned, evalset, trials, problems)
     roles = answering_roles(dict(evalset.models))
     items = tie_turns(_list_items(evalset, arms, roles, trials), evalset, graders, registries)

@@ -46,6 +46,17 @@ def test_items_outcomes_and_node_ids(world: World) -> None:
     assert [r["case"] for r in world.records()][:4] == ["c000", "c000", "c001", "c001"]
 
 
+def test_many_cases_are_listed_the_same_before_and_after_they_were_planned(world: World) -> None:
+    with world.serve(answer_by_key()) as server:
+        world.write("t", simple(server, count=700, repeats=5, arms={"repair": {}}))
+        first = world.run("--collect-only", "-q")
+        assert list((world.path / ".ftgate" / "cache").iterdir())
+        again = world.run("--collect-only", "-q")
+    listed = [line for line in first.outlines if "::" in line]
+    assert len(listed) == 1400
+    assert [line for line in again.outlines if "::" in line] == listed
+
+
 def test_junit_and_collect_only(world: World) -> None:
     with world.serve(answer_by_key(wrong={"c002"})) as server:
         world.write("t", simple(server))
