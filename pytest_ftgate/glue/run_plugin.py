@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from pytest_ftgate.glue.payload import Payload, attach
 from pytest_ftgate.glue.session import FtgateSession
 from pytest_ftgate.looks import sort_items
 from pytest_ftgate.model.trial import Plan, PlannedItem
+
+GARBAGE_AFTER = 10_000
+"""New objects before Python looks for reference cycles among them, while items run. Nearly all objects of a
+run stay, or go without that; after every 700, as Python has it, the looking takes a twentieth of all CPU."""
 
 
 class RunPlugin:
@@ -55,6 +60,16 @@ class RunPlugin:
         """
         session.items[:] = in_ladder_order(session.items, self.state)
         self.state.select(item for item in session.items if isinstance(item, EvalsetItem))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Look for reference cycles less often; not at all where somebody has turned that off."""
+        first, *others = before = gc.get_threshold()
+        gc.set_threshold(first and max(first, GARBAGE_AFTER), *others)
+        try:
+            return (yield)
+        finally:
+            gc.set_threshold(*before)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(
