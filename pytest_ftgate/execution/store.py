@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from dataclasses import dataclass, replace
@@ -132,7 +131,7 @@ class SqliteStore:
         except ValueError as error:
             raise StorageError(f"{self._file.path}: a response cannot be stored: {error}") from None
         row = Row(key.digest, key.draw, response.model or "", response.answered_at or now_iso(), body)
-        await asyncio.wrap_future(self._writer.put(row))
+        await self._writer.put(row)
 
     def close(self) -> None:
         """End the writing thread, after what it was given, and close the file."""

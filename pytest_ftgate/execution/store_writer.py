@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from concurrent.futures import Future
+from collections.abc import Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from pytest_ftgate.errors import StorageError
@@ -14,11 +16,12 @@ BATCH_ROWS = 100
 
 CLOSE_WAIT_S = 70.0
 
-_Entry = tuple[Row, "Future[None]"]
+_Done = asyncio.Future[None]
+_Entry = tuple[Row, _Done]
 
 
 class StoreWriter:
-    """Takes rows from any thread; each future is done when its row is committed."""
+    """Takes rows from event loops; each future is done when its row is committed."""
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
@@ -26,11 +29,11 @@ class StoreWriter:
         self._thread = threading.Thread(target=self._run, name="ftgate-store", daemon=True)
         self._thread.start()
 
-    def put(self, row: Row) -> Future[None]:
-        """Queue a row."""
-        future: Future[None] = Future()
-        self._queue.put((row, future))
-        return future
+    def put(self, row: Row) -> _Done:
+        """Queue a row. To be called on the loop that waits for it."""
+        done: _Done = asyncio.get_running_loop().create_future()
+        self._queue.put((row, done))
+        return done
 
     def close(self) -> None:
         """Write what is queued and end."""
@@ -59,24 +62,27 @@ class StoreWriter:
         return batch, True
 
     def _write(self, batch: list[_Entry]) -> None:
+        error: StorageError | None = None
         try:
             self._file.write([row for row, _ in batch])
-        except StorageError as error:
-            for _, future in batch:
-                _settle(future, error)
-        except Exception as error:  # noqa: BLE001 - a writer that dies in silence would hang every waiting answer
-            for _, future in batch:
-                _settle(future, StorageError(f"{self._file.path}: the response store failed: {error!r}"))
+        except StorageError as raised:
+            error = raised
+        except Exception as raised:  # noqa: BLE001 - a writer that dies in silence would hang every waiting answer
+            error = StorageError(f"{self._file.path}: the response store failed: {raised!r}")
+        # One call for all: each wakes the loop, and the threads would take turns for every row.
+        waiting: dict[asyncio.AbstractEventLoop, list[_Done]] = {}
+        for _, done in batch:
+            waiting.setdefault(done.get_loop(), []).append(done)
+        for loop, settled in waiting.items():
+            with suppress(RuntimeError):  # the loop has ended, and with it all that waited
+                loop.call_soon_threadsafe(_settle, settled, error)
+
+
+def _settle(settled: Sequence[_Done], error: StorageError | None) -> None:
+    for done in settled:
+        if done.done():  # cancelled at the end of a run
+            continue
+        if error is None:
+            done.set_result(None)
         else:
-            for _, future in batch:
-                _settle(future, None)
-
-
-def _settle(future: Future[None], error: StorageError | None) -> None:
-    # Cancelled at the end of a run: nobody waits for it any more.
-    if not future.set_running_or_notify_cancel():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
+            done.set_exception(error)
