@@ -53,20 +53,30 @@ _FOR_QUIET_THREADS: dict[str, Any] = {
 _STATE = frozenset(("filters", "showwarning", "_showwarnmsg_impl"))
 
 
-class _WarningsByThread(ModuleType):
-    """The module `warnings`; quiet threads see one filter that ignores everything, and change nothing.
-
-    Both the C and the Python implementation look the filters up as an attribute of the module.
-    """
-
-    def __getattribute__(self, name: str) -> Any:
+def _by_thread(name: str) -> property:
+    def read(module: ModuleType) -> Any:
         if name in _FOR_QUIET_THREADS and _is_quiet():
             return _FOR_QUIET_THREADS[name]
-        return super().__getattribute__(name)
+        try:
+            return module.__dict__[name]
+        except KeyError:
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}") from None
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def write(module: ModuleType, value: Any) -> None:
         if name not in _STATE or not _is_quiet():
-            super().__setattr__(name, value)
+            module.__dict__[name] = value
+
+    return property(read, write)
+
+
+_WarningsByThread = type(
+    "_WarningsByThread", (ModuleType,), {name: _by_thread(name) for name in (*_FOR_QUIET_THREADS, *_STATE)}
+)
+"""The module `warnings`; quiet threads see one filter that ignores everything, and change nothing.
+
+Both the C and the Python implementation look the filters up as an attribute of the module. Other attributes
+are found as fast as ever: pytest alone asks for dozens for each test.
+"""
 
 
 class _SkipQuietThreads(logging.Filter):

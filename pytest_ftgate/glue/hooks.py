@@ -17,8 +17,13 @@ class HookError(FtgateError):
 
 
 def call_hook(config: pytest.Config, name: str, **arguments: Any) -> Any:
-    """The result of the hook `name`. Raises HookError, which names the hook and the place that raised."""
-    return _guard(name, getattr(config.hook, name), config=config, **arguments)
+    """The result of the hook `name`; None where nobody implements it.
+
+    Raises HookError, which names the hook and the place that raised.
+    """
+    caller = getattr(config.hook, name)
+    # Most hooks have no listener, and some are called for every item.
+    return _guard(name, caller, config=config, **arguments) if caller.get_hookimpls() else None
 
 
 def _guard(name: str, caller: Callable[..., Any], **arguments: Any) -> Any:

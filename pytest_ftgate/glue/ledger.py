@@ -71,7 +71,9 @@ class Ledger:
 
     def book(self, payload: Payload) -> bool:
         """Book an item; False where it was booked before."""
-        account = self._accounts.setdefault(payload.evalset, Account())
+        account = self._accounts.get(payload.evalset)
+        if account is None:
+            account = self._accounts[payload.evalset] = Account()
         key = (payload.arm, payload.role, payload.case)
         if key in account.finished:
             return False

@@ -29,6 +29,8 @@ def judge_item(case: Case, records: Sequence[Record], *, is_gated: bool) -> tupl
     a remedy, or comparing with a weaker model, must not fail a build.
     """
     status, reason = _judge(case, records, is_gated)
+    if not reason:
+        return status, reason
     return status, defuse_commands(show_text(cut_text(reason, MAX_REASON), unicode=True))
 
 

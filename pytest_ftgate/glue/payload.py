@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -13,9 +13,8 @@ from pytest_ftgate.model.record import Record
 ATTRIBUTE = "ftgate"
 """The attribute of the test report. A string survives xdist's serialisation; a rich object does not."""
 
-
-SEPARATOR = ', "records": '
-"""Stands between the short head of the payload and the records; never inside a JSON string of the head."""
+STATUS = "ftgate_status"
+"""The attribute with the item's status alone, which stays on the report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +44,7 @@ class Payload:
 def attach(report: pytest.TestReport, payload: Payload, *, as_text: bool) -> None:
     """Put the payload on a report; `as_text` where the report goes to another process."""
     setattr(report, ATTRIBUTE, _write(payload) if as_text else payload)
+    setattr(report, STATUS, payload.status)
 
 
 def _write(payload: Payload) -> str:
@@ -65,28 +65,21 @@ def _write(payload: Payload) -> str:
             "probe": payload.probe,
         }
     )
-    return f"{head[:-1]}{SEPARATOR}[{','.join(payload.lines)}]}}"
+    return f'{head[:-1]}, "records": [{",".join(payload.lines)}]}}'
 
 
 def status_of(report: pytest.TestReport | pytest.CollectReport) -> str | None:
-    """The item's status on a report, or None; reads no more than the head of the payload."""
-    found = getattr(report, ATTRIBUTE, None)
-    if found is None or isinstance(found, Payload):
-        return None if found is None else found.status
-    return str(json.loads(found[: found.index(SEPARATOR)] + "}")["status"])
+    """The item's status on a report, or None."""
+    return getattr(report, STATUS, None)
 
 
 def detach(report: pytest.TestReport) -> Payload | None:
     """Take the payload off a report; None for a report that is not an item's.
 
-    What `status_of` needs stays: the terminal keeps all reports, and answers must not pile up there.
+    The status stays: the terminal keeps all reports, and answers must not pile up there.
     """
-    found = getattr(report, ATTRIBUTE, None)
-    if found is None:
-        return None
-    payload = found if isinstance(found, Payload) else _read(found)
-    setattr(report, ATTRIBUTE, replace(payload, records=(), lines=()))
-    return payload
+    found = vars(report).pop(ATTRIBUTE, None)
+    return _read(found) if isinstance(found, str) else found
 
 
 def _read(text: str) -> Payload:

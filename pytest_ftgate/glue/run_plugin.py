@@ -75,10 +75,11 @@ class RunPlugin:
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Generator[None, object, object]:
-        """Ask for this item and the next one before this one is waited for."""
-        for each in (item, nextitem):
-            if isinstance(each, EvalsetItem):
-                self.state.prefetch(each)
+        """Ask for this item and the next one before this one is waited for, where others run the rest."""
+        if not self.state.together:  # else the engine is asked for whole arms
+            for each in (item, nextitem):
+                if isinstance(each, EvalsetItem):
+                    self.state.prefetch(each)
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
