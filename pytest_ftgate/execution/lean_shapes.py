@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_ftgate.execution.completions import read_completion
 from pytest_ftgate.execution.endpoints import vendor_of
@@ -27,9 +27,6 @@ _OWN_ARGUMENTS = frozenset((
 _FOR_LITELLM = frozenset(("stream", "fake_stream", "max_retries"))
 """Params that litellm keeps among a vendor's and does not send, since answers are read whole."""
 _HOP_HEADERS = frozenset(("host", "connection", "content-length", "accept-encoding", "transfer-encoding"))
-
-if TYPE_CHECKING:
-    import httpx
 
 OPENAI_ANSWER: Mapping[str, Any] = {
     "id": "c-1",
@@ -103,7 +100,7 @@ async def prove_shape(litellm: Any, request: Request, arguments: Mapping[str, An
     answer = _ANSWERS.get(vendor_of(request.model), OPENAI_ANSWER)
     sent, completion = await capture(litellm, request, arguments, answer)
     shape = await _adopt(_map_params(litellm, request, arguments), request, sent)
-    mine = read_answer(litellm, shape, request, sent.body, json.dumps(answer).encode())
+    mine = read_answer(litellm, shape, request, json.loads(sent.body), json.dumps(answer).encode())
     if read_completion(mine, request, 0.0) != read_completion(completion, request, 0.0):
         raise ValueError("an answer is read differently")
     return shape
@@ -151,13 +148,13 @@ async def _adopt(shape: Shape, request: Request, sent: Sent) -> Shape:
         for dump in (_dump_dense, _dump_spaced):
             known = replace(shape, params=params, url=sent.url, headers=headers, order=order, dump=dump)
             with suppress(TypeError):
-                if await build_body(known, request) == sent.body:
+                if dump(await build_body(known, request)) == sent.body:
                     return known
     raise ValueError("the request is built differently")
 
 
-async def build_body(shape: Shape, request: Request) -> bytes:
-    """The body that litellm would send."""
+async def build_body(shape: Shape, request: Request) -> dict[str, Any]:
+    """The body that litellm would send, for `shape.dump` to write."""
     params = copy.deepcopy(dict(shape.params)) if shape.params else {}
     params.pop("json_mode", None)
     build = _build_gemini if shape.vendor == "gemini" else _build_chat
@@ -165,7 +162,7 @@ async def build_body(shape: Shape, request: Request) -> bytes:
     extra = body.pop("extra_body", None) or {}
     body = {name: value for name, value in {**body, **extra}.items() if name not in _FOR_LITELLM}
     ordered = {name: body.pop(name) for name in shape.order if name in body}
-    return shape.dump({**ordered, **body})
+    return {**ordered, **body}
 
 
 async def _build_chat(shape: Shape, messages: list[Any], params: dict[str, Any]) -> dict[str, Any]:
@@ -197,8 +194,8 @@ async def _build_gemini(shape: Shape, messages: list[Any], params: dict[str, Any
     return dict(body)
 
 
-def read_answer(litellm: Any, shape: Shape, request: Request, body: bytes, content: bytes) -> Any:
-    """litellm's completion for the content of an answer with status 200, its cost in it.
+def read_answer(litellm: Any, shape: Shape, request: Request, body: dict[str, Any], content: bytes) -> Any:
+    """litellm's completion for the content of an answer with status 200 to `body`, its cost in it.
 
     Raises anything for what is no completion.
     """
@@ -208,11 +205,11 @@ def read_answer(litellm: Any, shape: Shape, request: Request, body: bytes, conte
     json_mode = params.pop("json_mode", False)
     completion = config.transform_response(
         model=shape.model,
-        raw_response=_as_response(shape.url, content),
+        raw_response=_Reply(shape.url, content),
         model_response=litellm.ModelResponse(),
         logging_obj=_SilentLog(),
         api_key="",
-        request_data=json.loads(body),
+        request_data=body,
         messages=copy_messages(request),
         optional_params=params,
         litellm_params={},
@@ -223,18 +220,24 @@ def read_answer(litellm: Any, shape: Shape, request: Request, body: bytes, conte
     return completion
 
 
-def _as_response(url: str, content: bytes) -> httpx.Response:
-    import httpx
+class _Reply:
+    """What litellm reads of a response; the rest of it from httpx's own, which costs more than reading it."""
 
-    return httpx.Response(200, content=content, request=_posted_to(url))
+    status_code = 200
 
+    def __init__(self, url: str, content: bytes) -> None:
+        self._url, self.content = url, content
+        self.headers: dict[str, str] = {}
+        self.text = content.decode("utf-8", "replace")
 
-@cache
-def _posted_to(url: str) -> httpx.Request:
-    """To take an address to pieces costs httpx more than all the rest of a response."""
-    import httpx
+    def json(self, **options: Any) -> Any:
+        return json.loads(self.content, **options)
 
-    return httpx.Request("POST", url)
+    def __getattr__(self, name: str) -> Any:
+        import httpx
+
+        whole = httpx.Response(200, content=self.content, request=httpx.Request("POST", self._url))
+        return getattr(whole, name)
 
 
 def _measure_cost(litellm: Any, shape: Shape, completion: Any) -> float | None:

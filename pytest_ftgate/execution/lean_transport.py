@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -89,17 +90,23 @@ class LeanTransport:
         request: Request,
         arguments: Mapping[str, Any],
         timeout_s: float,
+        sent_at: list[float],
     ) -> Any:
-        """litellm's completion for the vendor's answer; raises what `acompletion` would raise."""
+        """litellm's completion for the vendor's answer; raises what `acompletion` would raise.
+
+        When the request went out is added to `sent_at`, `time.perf_counter` seconds.
+        """
         import httpx
 
         body = await build_body(shape, request)
+        data = shape.dump(body)
+        sent_at.append(time.perf_counter())
         try:
             async with asyncio.timeout(timeout_s):
-                status, headers, content = await _post(session, shape, body)
+                status, headers, content = await _post(session, shape, data)
         except Exception as error:  # noqa: BLE001 - whatever the client raises, litellm says what it means
             return await run_litellm(self._litellm, request, arguments, _raising(error))
-        note_headers(dict(headers))
+        note_headers(headers)
         if status == 200:
             with suppress(Exception):
                 return read_answer(self._litellm, shape, request, body, content)
@@ -107,19 +114,21 @@ class LeanTransport:
             self._litellm,
             request,
             arguments,
-            lambda _: httpx.Response(status, headers=headers, content=content),
+            lambda _: httpx.Response(status, headers=_drop_encoding(headers), content=content),
         )
 
 
 async def _post(
-    session: aiohttp.ClientSession, shape: Shape, body: bytes
-) -> tuple[int, list[tuple[str, str]], bytes]:
+    session: aiohttp.ClientSession, shape: Shape, data: bytes
+) -> tuple[int, Mapping[str, str], bytes]:
     # A redirect would carry the key to another host: it is an answer like any other, and no success.
-    async with session.post(shape.url, data=body, headers=shape.headers, allow_redirects=False) as reply:
-        content = await reply.read()
-        # The content is decoded already.
-        kept = [(name, value) for name, value in reply.headers.items() if name.lower() != "content-encoding"]
-        return reply.status, kept, content
+    async with session.post(shape.url, data=data, headers=shape.headers, allow_redirects=False) as reply:
+        return reply.status, reply.headers, await reply.read()
+
+
+def _drop_encoding(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What is told of a content that is decoded already."""
+    return [(name, value) for name, value in headers.items() if name.lower() != "content-encoding"]
 
 
 def _raising(error: Exception) -> Callable[[httpx.Request], httpx.Response]:

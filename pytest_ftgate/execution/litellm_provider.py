@@ -7,7 +7,7 @@ import gc
 import os
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
@@ -50,7 +50,7 @@ _WARM_UP = Request(
 )
 
 _sent_at: ContextVar[list[float] | None] = ContextVar("ftgate_sent_at", default=None)
-"""When the HTTP requests of the current call went out, `time.perf_counter` seconds."""
+"""When the HTTP requests of the current `acompletion` went out, `time.perf_counter` seconds."""
 
 
 @cache
@@ -99,6 +99,7 @@ class LitellmProvider:
         self._is_lean = is_lean
         self._lean: LeanTransport | None = None
         self._session: Any = None
+        self._lean_session: Any = None
         self._warm_up: asyncio.Task[None] | None = None
         self._safe: dict[int, tuple[Mapping[str, Any], str]] = {}
 
@@ -136,32 +137,35 @@ class LitellmProvider:
     async def send(self, request: Request, timeout_s: float) -> Response:
         """Like `complete`, for a request whose address is known to be safe."""
         litellm = _load(request)
-        if self._session is None:
-            self._session = _open_session()
-        arguments = _arguments(request, timeout_s)
-        arguments["shared_session"] = self._session
         sent_at: list[float] = []
-        _sent_at.set(sent_at)
         started = time.perf_counter()
         try:
-            completion = await self._complete(litellm, request, arguments, timeout_s)
+            completion = await self._complete(litellm, request, timeout_s, sent_at)
         except Exception as error:  # noqa: BLE001 - the library raises anything, bare ImportErrors included
             raise translate_error(error, request) from None
         # Preparing takes milliseconds, times all requests that are prepared at once: not the model's time.
         read = read_embedding if request.operation == "embedding" else read_completion
         return read(completion, request, time.perf_counter() - min(sent_at, default=started))
 
-    async def _complete(
-        self, litellm: Any, request: Request, arguments: dict[str, Any], timeout_s: float
-    ) -> Any:
-        if request.operation == "embedding":
-            return await litellm.aembedding(**arguments)
-        if self._is_lean:
+    async def _complete(self, litellm: Any, request: Request, timeout_s: float, sent_at: list[float]) -> Any:
+        """litellm's completion; in `sent_at` when each HTTP request went out."""
+        arguments = _arguments(request, timeout_s)
+        if self._is_lean and request.operation == "chat":
             if self._lean is None:
                 self._lean = LeanTransport(litellm)
             shape = await self._lean.find_shape(request, arguments)
             if shape is not None:
-                return await self._lean.send(self._session, shape, request, arguments, timeout_s)
+                if self._lean_session is None:
+                    self._lean_session = _open_session()
+                return await self._lean.send(
+                    self._lean_session, shape, request, arguments, timeout_s, sent_at
+                )
+        if self._session is None:
+            self._session = _open_session(_note_sent)
+        _sent_at.set(sent_at)
+        arguments["shared_session"] = self._session
+        if request.operation == "embedding":
+            return await litellm.aembedding(**arguments)
         completion = await litellm.acompletion(**arguments)
         note_headers((getattr(completion, "_hidden_params", None) or {}).get("additional_headers") or {})
         return completion
@@ -173,12 +177,13 @@ class LitellmProvider:
 
     async def close(self) -> None:
         """Close litellm's connections and let its log worker end, so that nothing warns afterwards."""
-        session, self._session = self._session, None
+        sessions = [one for one in (self._session, self._lean_session) if one is not None]
+        self._session = self._lean_session = None
         warm_up, self._warm_up = self._warm_up, None
-        if session is None and warm_up is None:
+        if not sessions and warm_up is None:
             return
         # Connections first: whatever goes wrong with the log worker, none of them may stay open.
-        if session is not None:
+        for session in sessions:
             await session.close()
         if warm_up is not None:
             await warm_up
@@ -188,8 +193,8 @@ class LitellmProvider:
         await _end_log_worker()
 
 
-def _open_session() -> Any:
-    """The session of all requests.
+def _open_session(on_request: Callable[..., Awaitable[None]] | None = None) -> Any:
+    """A session for all requests of one transport. `on_request` is called for each, which takes its time.
 
     Left to itself litellm opens one per client; of two first requests at the same time one client is
     forgotten, and nothing can close its connections any more.
@@ -198,13 +203,15 @@ def _open_session() -> Any:
 
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60.0, ttl_dns_cache=300, ssl=_certificates())
     is_proxied = os.environ.get("AIOHTTP_TRUST_ENV", "").strip().lower() == "true"
-    trace = aiohttp.TraceConfig()
-    trace.on_request_start.append(_note_sent)
+    traces = []
+    if on_request is not None:
+        traces.append(aiohttp.TraceConfig())
+        traces[0].on_request_start.append(on_request)
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=is_proxied,
-        trace_configs=[trace],
+        trace_configs=traces,
         # Each request has the time that the options give it; aiohttp's own five minutes would cut some short.
         timeout=aiohttp.ClientTimeout(total=None),
     )
