@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_ftgate import __version__
 from pytest_ftgate.decision.completeness import describe_gaps, describe_selection
-from pytest_ftgate.history import digest_prompt, hash_case, plain_specs
+from pytest_ftgate.history import digest_prompt, hash_cases, plain_specs
 from pytest_ftgate.model.baseline import (
     BASELINE,
     Baseline,
@@ -66,6 +66,7 @@ def describe_baseline(
     arms = [arm for arm in summary.arms if arm.status == "run" and arm.tallies]
     judged = _sort_judged(plan, records, summary)
     room = _find_room(len(evalset.cases), sum(map(len, judged.values())))
+    hashes = hash_cases(evalset)
     digests: dict[int, str] = {}
     for specs in plan.graders.values():
         if id(specs) not in digests:
@@ -80,7 +81,8 @@ def describe_baseline(
         tied_to_prompt=summary.tied_to_prompt,
         gates=tuple(gate for gate in evalset.gates if reads_baseline(gate, evalset.models)),
         cases={
-            case.id: _describe_case(case, digests[id(plan.graders[case.id])], room) for case in evalset.cases
+            case.id: _describe_case(case, hashes[case.id], digests[id(plan.graders[case.id])], room)
+            for case in evalset.cases
         },
         arms=tuple(_describe_arm(plan, summary, arm, judged[arm.arm, arm.role], room) for arm in arms),
     )
@@ -110,10 +112,10 @@ def _find_room(cases: int, outcomes: int) -> int:
 # -- cases ----------------------------------------------------------------------------------------
 
 
-def _describe_case(case: Case, graders: str, room: int) -> BaselineCase:
+def _describe_case(case: Case, hashed: int, graders: str, room: int) -> BaselineCase:
     return BaselineCase(
         id=case.id,
-        hash=f"{hash_case(case) % 2**64:016x}",
+        hash=f"{hashed % 2**64:016x}",
         graders=graders,
         input=_cut(case_text(case), room),
         expected=_cut(json_text(case.expected), room) if case.has_expected else None,

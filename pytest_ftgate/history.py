@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_ftgate import __version__
-from pytest_ftgate.model.evalset import Case, GraderSpec, Json
+from pytest_ftgate.model.evalset import Case, Evalset, GraderSpec, Json
 from pytest_ftgate.model.history import HistoryArm, HistoryEntry, HistoryRun, PatternCount, Prompt, Tally
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.summary import Finding, Summary
@@ -27,6 +27,8 @@ _DRAFTS = {"as_is": "prompt"}
 
 _NO_PROMPT = "repair"
 """Reads the answers of another arm again."""
+
+_MAX_EVALSETS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ def describe_entry(
     evalset = plan.evalset
     is_dev = summary.split is not None and summary.split.shown == "dev"
     # Dev and the cases that judge are two sets: a prompt that was tried on one was not tried on the other.
+    hashes = hash_cases(evalset)
     cases = [case for case in evalset.cases if case.judges is not is_dev]
     fresh = [*keep_judging(evalset, fresh, partial=summary.partial)]
     return HistoryEntry(
@@ -79,15 +82,30 @@ def describe_entry(
             dirty=run.dirty,
             is_partial=summary.partial,
         ),
-        cases={hash_case(case): _hash_group(case) for case in cases},
+        cases={hashes[case.id]: _hash_group(case) for case in cases},
         arms=tuple(_describe_arms(plan, summary, fresh)),
         gates=judgement.gates,
         prompts=tuple(sorted(list_prompts(plan, fresh))),
     )
 
 
-def hash_case(case: Case) -> int:
-    """64 bits of what a case asks and expects; its id does not count."""
+def hash_cases(evalset: Evalset) -> Mapping[str, int]:
+    """Case id → 64 bits of what the case asks and expects; its id does not count.
+
+    Whatever ends a run needs them: they are kept of the evalsets that were asked for last.
+    """
+    known = _hashes.get(id(evalset))
+    if known is None or known[0] is not evalset:
+        if len(_hashes) >= _MAX_EVALSETS:
+            _hashes.clear()
+        known = _hashes[id(evalset)] = (evalset, {case.id: _hash_case(case) for case in evalset.cases})
+    return known[1]
+
+
+_hashes: dict[int, tuple[Evalset, dict[str, int]]] = {}
+
+
+def _hash_case(case: Case) -> int:
     asked = [case.input, case.messages, case.vars, case.context, case.tools, case.has_expected, case.expected]
     return _shorten(digest(asked))
 
@@ -115,7 +133,8 @@ def note_prompts(plan: Plan, records: Sequence[Record], history: Path) -> tuple[
 
     Raises StorageError where the history cannot be read.
     """
-    cases = {hash_case(case) for case in plan.evalset.judging_cases}
+    hashes = hash_cases(plan.evalset)
+    cases = {hashes[case.id] for case in plan.evalset.judging_cases}
     return explain_prompts(
         plan, list_tried(history, cases) | list_prompts(plan, keep_judging(plan.evalset, records))
     )
@@ -145,7 +164,7 @@ def explain_prompts(plan: Plan, tried: Collection[Prompt]) -> tuple[Finding, ...
 
 
 def _describe_arms(plan: Plan, summary: Summary, fresh: Sequence[Record]) -> Iterable[HistoryArm]:
-    hashes = {case.id: hash_case(case) for case in plan.evalset.cases}
+    hashes = hash_cases(plan.evalset)
     confirmed = {pattern.signature for pattern in summary.patterns.confirmed}
     requests: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for item in plan.items:

@@ -6,11 +6,9 @@ collects has a use for it.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from pytest_ftgate.collector import paused_collector
 from pytest_ftgate.decision.feasibility import infeasible_gates
 from pytest_ftgate.errors import EvalsetError
 from pytest_ftgate.loading.evalset_file import load_evalset
@@ -39,7 +37,7 @@ def load_plan(
     `cache`: where large evalsets are kept as read. `embedder` None: vectors of documents come from where they
     cost nothing. `is_listing`: only the items are wanted; the trials of most may be those of another case.
     """
-    with _paused_collector():
+    with paused_collector():
         evalset = load_evalset(
             path,
             Path(settings.rootdir),
@@ -58,18 +56,6 @@ def load_plan(
         if stamp is not None and not is_listing:
             stamp.write(plan)
         return plan
-
-
-@contextmanager
-def _paused_collector() -> Iterator[None]:
-    """Nothing that a plan is made of becomes garbage, and looking for it takes a third of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _plan(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_ftgate.capability import settle_suites
+from pytest_ftgate.collector import paused_collector
 from pytest_ftgate.errors import FtgateError, StorageError
 from pytest_ftgate.failing import list_failures, list_problems
 from pytest_ftgate.glue.baselines import BaselineKeeper
@@ -95,6 +96,7 @@ class GatePlugin:
         self.finish(session, stop=str(session.shouldstop or session.shouldfail or "") or None)
         return result
 
+    @paused_collector()
     def finish(self, session: pytest.Session, stop: str | None) -> None:
         """Decide once; nothing to do where only collection was asked for or no evalset was collected."""
         if self.is_decided or session.config.option.collectonly:

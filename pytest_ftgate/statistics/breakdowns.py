@@ -62,13 +62,13 @@ def measure_fields(records: Sequence[Record], groups: Groups, *, alpha: float) -
 
     Of more fields than MAX_FIELDS those seen in most trials are kept.
     """
-    graded: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    passed: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    graded: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+    passed: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
     for record in records:
         for pointer, is_right in _merge_fields(record).items():
             graded[pointer][record.key.case] += 1
             passed[pointer][record.key.case] += is_right
-    ranked = sorted(graded, key=lambda pointer: (-graded[pointer].total(), pointer))[:MAX_FIELDS]
+    ranked = sorted(graded, key=lambda pointer: (-sum(graded[pointer].values()), pointer))[:MAX_FIELDS]
     return {
         pointer: measure_rate(passed[pointer], graded[pointer], groups, alpha=alpha)
         for pointer in sorted(ranked)

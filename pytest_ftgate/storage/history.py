@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -153,18 +154,22 @@ class _Writer:
         self._write_gates(run, entry.gates)
         self._write_prompts(split, entry.prompts, entry.run.at)
 
-    def _insert(self, table: str, *rows: Row, known: Literal["ABORT", "IGNORE"] = "ABORT") -> int:
-        """Insert rows with every text redacted; returns the id of the last one.
+    def _insert(self, table: str, row: Row) -> int:
+        """Insert a row with every text redacted; returns its id."""
+        number = self._connection.execute(_write_insert(table, row), self._clean(row)).lastrowid
+        return number or 0
 
-        `known`: what becomes of a row whose key is there already.
-        """
-        number = 0
-        for row in rows:
-            places = ",".join("?" * len(row))
-            statement = f"INSERT OR {known} INTO {table} VALUES ({places})"  # noqa: S608 - our own names
-            cleaned = [self._redact(value) if isinstance(value, str) else value for value in row]
-            number = self._connection.execute(statement, cleaned).lastrowid or 0
-        return number
+    def _insert_all(
+        self, table: str, rows: Iterable[Row], *, known: Literal["ABORT", "IGNORE"] = "ABORT"
+    ) -> None:
+        """Insert rows of one length. `known`: what becomes of a row whose key is there already."""
+        cleaned = map(self._clean, rows)
+        first = next(cleaned, None)
+        if first is not None:
+            self._connection.executemany(_write_insert(table, first, known), chain([first], cleaned))
+
+    def _clean(self, row: Row) -> Row:
+        return tuple([self._redact(value) if isinstance(value, str) else value for value in row])
 
     def _write_split(self, cases: Mapping[int, int | None]) -> int:
         digest = digest_cases(cases)
@@ -172,7 +177,7 @@ class _Writer:
         if known is not None:
             return int(known[0])
         split = self._insert("splits", (None, digest, len(cases)))
-        self._insert("split_cases", *((case, split, cluster) for case, cluster in cases.items()))
+        self._insert_all("split_cases", ((case, split, cluster) for case, cluster in cases.items()))
         return split
 
     def _write_run(self, run: HistoryRun, split: int) -> int:
@@ -187,14 +192,19 @@ class _Writer:
             json.dumps(arm.fingerprints), arm.answered, arm.priced, arm.metered, arm.cost_usd,
             arm.prompt_tokens, arm.completion_tokens, arm.latency_p50_s, arm.latency_p95_s,
         ))  # fmt: skip
-        self._insert("tallies", *((number, case, *tally) for case, tally in arm.tallies.items()))
+        self._insert_all("tallies", ((number, case, *tally) for case, tally in arm.tallies.items()))
         kept = sorted(arm.patterns.items(), key=lambda pattern: (-pattern[1].trials, pattern[0]))
-        self._insert("patterns", *((number, name, *count) for name, count in kept[:MAX_PATTERNS]))
+        self._insert_all("patterns", ((number, name, *count) for name, count in kept[:MAX_PATTERNS]))
 
     def _write_gates(self, run: int, gates: Iterable[GateResult]) -> None:
         rows = ((run, g.name, g.arm, g.role, g.outcome, g.value, g.limit) for g in gates)
-        self._insert("gates", *rows, known="IGNORE")
+        self._insert_all("gates", rows, known="IGNORE")
 
     def _write_prompts(self, split: int, prompts: Iterable[Prompt], at: str) -> None:
         rows = ((split, prompt.kind, prompt.digest, at) for prompt in prompts)
-        self._insert("prompts", *rows, known="IGNORE")
+        self._insert_all("prompts", rows, known="IGNORE")
+
+
+def _write_insert(table: str, row: Row, known: Literal["ABORT", "IGNORE"] = "ABORT") -> str:
+    places = ",".join("?" * len(row))
+    return f"INSERT OR {known} INTO {table} VALUES ({places})"  # noqa: S608 - our own names
