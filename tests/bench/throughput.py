@@ -1,13 +1,15 @@
 """`pytest --ftgate` beside a bare aiohttp loop and a bare litellm loop, on one mock server.
 
-    python tests/bench/throughput.py --cases 1000 --concurrency 50 --rounds 5
+    python tests/bench/throughput.py --cases 1000 5000 --concurrency 50 --rounds 5
 
 Each round runs all on the same cases in turn (which goes first alternates); what counts is the ratio inside
 a round, for other work on the machine slows all. "phase": first request in to last answer out, as the server
 saw it; its ideal is ceil(cases / concurrency) x latency. "mib": peak memory. `rerun` is the same run again,
 from the response store. `lean` is our client with nothing around it, and `items` is plain pytest with as many
-tests as cases: what is left of `ftgate` without both is our own. `plain` and `installed` are one empty test
-without and with the plugin. No part of the test run.
+tests as cases: what is left of `ftgate` without both is our own. With two numbers of cases, what a case adds
+is told by their difference, without what our start takes. `lean / litellm` in wall time is the least that any
+runner on litellm's own code can reach here. `plain` and `installed` are one empty test without and with the
+plugin. No part of the test run.
 """
 
 from __future__ import annotations
@@ -107,12 +109,12 @@ def measure(command: list[str], folder: Path, server: Server, expected: int) -> 
     return {**row, "peak": float(seen.peak), "server_cpu": seen.cpu}
 
 
-def run_rounds(options: argparse.Namespace) -> dict[str, list[Row]]:
+def run_rounds(cases: int, options: argparse.Namespace) -> dict[str, list[Row]]:
     server = Server(options.latency_ms / 1000)
     rows: dict[str, list[Row]] = {kind: [] for kind in options.kinds}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_files(folder, server.base_url, options.cases)
+        write_files(folder, server.base_url, cases)
         for number in range(options.rounds + 1):
             order = [kind for kind in options.kinds if kind != "rerun"]
             order = order if number % 2 else order[::-1]
@@ -121,7 +123,7 @@ def run_rounds(options: argparse.Namespace) -> dict[str, list[Row]]:
             for kind in order:
                 command = command_of(kind, options, server.base_url, f"run-{number}")
                 is_asking = kind in ("aiohttp", "litellm", "ftgate", "lean")
-                row = measure(command, folder, server, options.cases if is_asking else 0)
+                row = measure(command, folder, server, cases if is_asking else 0)
                 if number:  # round 0 compiles
                     rows[kind].append(row)
                 print(number, kind, *(f"{key} {value:.2f}" for key, value in row.items()), flush=True)
@@ -129,9 +131,17 @@ def run_rounds(options: argparse.Namespace) -> dict[str, list[Row]]:
     return rows
 
 
-def show(rows: dict[str, list[Row]], options: argparse.Namespace) -> None:
-    ideal = math.ceil(options.cases / options.concurrency) * options.latency_ms / 1000
-    print(f"\n{options.cases} cases, {options.latency_ms:g} ms, concurrency {options.concurrency}")
+def list_own(rows: dict[str, list[Row]]) -> list[float]:
+    """CPU seconds of each round beyond our client and pytest's items, our start included."""
+    if not all(rows.get(kind) for kind in ("ftgate", "lean", "items", "plain")):
+        return []
+    columns = zip(rows["ftgate"], rows["lean"], rows["items"], rows["plain"], strict=True)
+    return [f["cpu"] - c["cpu"] - (i["cpu"] - p["cpu"]) for f, c, i, p in columns]
+
+
+def show(rows: dict[str, list[Row]], cases: int, options: argparse.Namespace) -> None:
+    ideal = math.ceil(cases / options.concurrency) * options.latency_ms / 1000
+    print(f"\n{cases} cases, {options.latency_ms:g} ms, concurrency {options.concurrency}")
 
     def compare(what: str, key: str, first: str, second: str, how: Callable[[float, float], float]) -> None:
         if not rows.get(first) or not rows.get(second):
@@ -147,12 +157,12 @@ def show(rows: dict[str, list[Row]], options: argparse.Namespace) -> None:
     compare("phase, ftgate / aiohttp", "phase", "ftgate", "aiohttp", divide)
     compare("phase, lean loop / aiohttp", "phase", "lean", "aiohttp", divide)
     compare("wall, ftgate / litellm", "wall", "ftgate", "litellm", divide)
+    compare("wall, lean loop / litellm", "wall", "lean", "litellm", divide)
     compare("CPU, ftgate / litellm", "cpu", "ftgate", "litellm", divide)
     compare("peak MiB, ftgate - litellm", "mib", "ftgate", "litellm", lambda one, other: one - other)
     compare("CPU, plugin installed / plain pytest", "cpu", "installed", "plain", divide)
-    if all(rows.get(kind) for kind in ("ftgate", "lean", "items", "plain")):
-        columns = zip(rows["ftgate"], rows["lean"], rows["items"], rows["plain"], strict=True)
-        own = [(f["cpu"] - c["cpu"] - (i["cpu"] - p["cpu"])) / options.cases * 1000 for f, c, i, p in columns]
+    own = [seconds / cases * 1000 for seconds in list_own(rows)]
+    if own:
         print(f"own CPU a case beyond client and items, our start included: median {median(own):.2f} ms")
     for kind, found in rows.items():
         middle = {key: median(row[key] for row in found) for key in found[0]}
@@ -164,13 +174,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--cases", type=int, nargs="+", default=[1000])
     parser.add_argument("--concurrency", type=int, default=50)
     parser.add_argument("--latency-ms", type=float, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="what to run (default: all)")
     options = parser.parse_args()
-    show(run_rounds(options), options)
+    found = {cases: run_rounds(cases, options) for cases in options.cases}
+    for cases, rows in found.items():
+        show(rows, cases, options)
+    fewest, most = min(found), max(found)
+    both = zip(list_own(found[fewest]), list_own(found[most]), strict=True)
+    each = [(many - few) / (most - fewest) * 1000 for few, many in both] if most > fewest else []
+    if each:
+        told = " ".join(f"{value:.2f}" for value in each)
+        print(f"\nown CPU that a case adds beyond client and items: median {median(each):.2f} ms   ({told})")
 
 
 if __name__ == "__main__":
