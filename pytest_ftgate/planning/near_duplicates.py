@@ -78,13 +78,18 @@ def _propose(texts: Mapping[int, str]) -> Iterable[Pair]:
     # Only where an evalset is looked at: the library is not loaded with the plugin.
     from rensa import RMinHash, RMinHashLSH
 
-    places = list(texts)
     # One after the other: the grams of all together take fifty times the room of the texts.
-    sketches = RMinHash.from_token_sets(map(_grams, texts.values()), _PERMUTATIONS, _SEED)
+    matrix = RMinHash.digest_matrix_from_token_sets(map(_grams, texts.values()), _PERMUTATIONS, _SEED)
     index = RMinHashLSH(SIMILAR_CONTENT, _PERMUTATIONS, _BANDS)
+    flags = index.query_duplicate_flags_matrix_one_shot(matrix)
+    # An index takes 2.5 KiB a text, and most texts share no band with another.
+    places = [place for place, is_shared in zip(texts, flags, strict=True) if is_shared]
+    sketches = RMinHash.from_token_sets((_grams(texts[place]) for place in places), _PERMUTATIONS, _SEED)
     index.insert_many(sketches)
-    for row, found in enumerate(index.query_all(sketches)):
-        for other in sorted(other for other in set(found) if other > row)[:_MAX_CANDIDATES]:
+    # One question after the other: where thousands are alike, all answers together take gigabytes.
+    for row, sketch in enumerate(sketches):
+        found = set(index.query(sketch))
+        for other in sorted(other for other in found if other > row)[:_MAX_CANDIDATES]:
             yield places[row], places[other]
 
 
