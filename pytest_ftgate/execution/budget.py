@@ -43,7 +43,7 @@ class Budget:
         """Whether a request of that size may go. `later`: perhaps, when others under way turn out smaller."""
         if self._closed is not None:
             return "never"
-        broken = self._find_broken(amount)
+        broken = self._find_broken(amount) if self.caps.has_any else None
         if broken is None:
             return "fits"
         if self._under_way:

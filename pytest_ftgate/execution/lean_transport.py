@@ -34,6 +34,9 @@ VENDORS = SDK_VENDORS | frozenset(
 MAX_SHAPES = 64
 """Of one model. A proof costs as much as a call: where every case has tools of its own it would not pay."""
 
+MAX_RECALLED = 256
+"""Requests kept to recognise others by."""
+
 _ELSEWHERE = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "SSL_VERIFY", "SSL_CERTIFICATE", "SSL_SECURITY_LEVEL",
               "SSL_ECDH_CURVE")  # fmt: skip
 """Environment that litellm's clients obey and a session of ours would not."""
@@ -45,6 +48,7 @@ class LeanTransport:
     def __init__(self, litellm: Any) -> None:
         self._litellm = litellm
         self._shapes: dict[str, asyncio.Future[Shape | None]] = {}
+        self._recalled: dict[tuple[Any, ...], tuple[Shape, Request]] = {}
         self._tried: Counter[str] = Counter()
         self._proven: set[str] = set()
         self._refused: dict[str, str] = {}
@@ -54,6 +58,11 @@ class LeanTransport:
         proven = [f"{vendor}: lean" for vendor in sorted(self._proven)]
         refused = [f"{vendor}: acompletion ({why})" for vendor, why in sorted(self._refused.items())]
         return (*proven, *refused)
+
+    def recall(self, request: Request) -> Shape | None:
+        """The shape of a request that shares all but its texts, as objects, with one that has one."""
+        known = self._recalled.get(_parts_of(request))
+        return known[0] if known is not None and _is_plain(request) else None
 
     async def find_shape(self, request: Request, arguments: Mapping[str, Any]) -> Shape | None:
         """The proven shape of a request, or None where `acompletion` has to send it."""
@@ -71,7 +80,11 @@ class LeanTransport:
                 shape = await self._prove(request, arguments)
             finally:
                 known.set_result(shape)
-        return known.result() if known.done() else await asyncio.shield(known)
+        found = known.result() if known.done() else await asyncio.shield(known)
+        if found is not None and len(self._recalled) < MAX_RECALLED:
+            # The request is kept, so that no other object can come to have the id of one of its parts.
+            self._recalled[_parts_of(request)] = found, request
+        return found
 
     async def _prove(self, request: Request, arguments: Mapping[str, Any]) -> Shape | None:
         vendor = vendor_of(request.model)
@@ -88,13 +101,14 @@ class LeanTransport:
         session: aiohttp.ClientSession,
         shape: Shape,
         request: Request,
-        arguments: Mapping[str, Any],
-        timeout_s: float,
+        give_arguments: Callable[[], Mapping[str, Any]],
+        timeout_s: float | None,
         sent_at: list[float],
     ) -> Any:
         """litellm's completion for the vendor's answer; raises what `acompletion` would raise.
 
-        When the request went out is added to `sent_at`, `time.perf_counter` seconds.
+        `timeout_s` None: who waits for it sees to the time. When the request went out is added to `sent_at`,
+        `time.perf_counter` seconds.
         """
         import httpx
 
@@ -105,7 +119,7 @@ class LeanTransport:
             async with asyncio.timeout(timeout_s):
                 status, headers, content = await _post(session, shape, data)
         except Exception as error:  # noqa: BLE001 - whatever the client raises, litellm says what it means
-            return await run_litellm(self._litellm, request, arguments, _raising(error))
+            return await run_litellm(self._litellm, request, give_arguments(), _raising(error))
         note_headers(headers)
         if status == 200:
             with suppress(Exception):
@@ -113,7 +127,7 @@ class LeanTransport:
         return await run_litellm(
             self._litellm,
             request,
-            arguments,
+            give_arguments(),
             lambda _: httpx.Response(status, headers=_drop_encoding(headers), content=content),
         )
 
@@ -156,6 +170,11 @@ def _is_plain(request: Request) -> bool:
 
 def _is_set(name: str) -> bool:
     return bool(os.environ.get(name) or os.environ.get(name.lower()))
+
+
+def _parts_of(request: Request) -> tuple[Any, ...]:
+    parts = id(request.params), id(request.response_format), id(request.tools)
+    return request.model, *parts, *((message.get("role"), *message) for message in request.messages)
 
 
 def _shape_key(request: Request) -> str:

@@ -7,9 +7,8 @@ import gc
 import os
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -23,6 +22,7 @@ from pytest_ftgate.execution.endpoints import (
     refuse_unsafe_params,
     vendor_of,
 )
+from pytest_ftgate.execution.http_session import note_requests, open_session
 from pytest_ftgate.execution.lean_shapes import OPENAI_ANSWER
 from pytest_ftgate.execution.lean_transport import LeanTransport
 from pytest_ftgate.execution.litellm_replay import capture
@@ -48,9 +48,6 @@ _WARM_UP = Request(
     messages=({"role": "user", "content": "warm-up"},),
     params={"api_base": "http://127.0.0.1"},
 )
-
-_sent_at: ContextVar[list[float] | None] = ContextVar("ftgate_sent_at", default=None)
-"""When the HTTP requests of the current `acompletion` went out, `time.perf_counter` seconds."""
 
 
 @cache
@@ -104,10 +101,13 @@ class LitellmProvider:
         self._safe: dict[int, tuple[Mapping[str, Any], str]] = {}
 
     async def complete(self, trial: Trial, request: Request, timeout_s: float) -> Response:
-        """The model's answer; raises ProviderError. `trial` is not looked at."""
+        """The model's answer; raises ProviderError. `trial` is not looked at.
+
+        Who waits ends it after `timeout_s`, as the engine does.
+        """
         del trial
         self._refuse_unsafe(request)
-        return await self.send(request, timeout_s)
+        return await self._send(request, timeout_s, is_timed=True)
 
     async def prepare(self, request: Request) -> None:
         """Import litellm and warm it up, for a request that may be sent."""
@@ -135,35 +135,49 @@ class LitellmProvider:
         _load_vendor(vendor_of(request.model))
 
     async def send(self, request: Request, timeout_s: float) -> Response:
-        """Like `complete`, for a request whose address is known to be safe."""
+        """Like `complete`, for a request whose address is known to be safe; ends after `timeout_s`."""
+        return await self._send(request, timeout_s, is_timed=False)
+
+    async def _send(self, request: Request, timeout_s: float, *, is_timed: bool) -> Response:
+        """`is_timed`: who waits (the engine) sees to the time."""
         litellm = _load(request)
         sent_at: list[float] = []
         started = time.perf_counter()
         try:
-            completion = await self._complete(litellm, request, timeout_s, sent_at)
+            completion = await self._send_lean(litellm, request, timeout_s, sent_at, is_timed=is_timed)
+            if completion is None:
+                completion = await self._send_slow(litellm, request, timeout_s, sent_at)
         except Exception as error:  # noqa: BLE001 - the library raises anything, bare ImportErrors included
             raise translate_error(error, request) from None
         # Preparing takes milliseconds, times all requests that are prepared at once: not the model's time.
         read = read_embedding if request.operation == "embedding" else read_completion
         return read(completion, request, time.perf_counter() - min(sent_at, default=started))
 
-    async def _complete(self, litellm: Any, request: Request, timeout_s: float, sent_at: list[float]) -> Any:
-        """litellm's completion; in `sent_at` when each HTTP request went out."""
-        arguments = _arguments(request, timeout_s)
-        if self._is_lean and request.operation == "chat":
-            if self._lean is None:
-                self._lean = LeanTransport(litellm)
-            shape = await self._lean.find_shape(request, arguments)
-            if shape is not None:
-                if self._lean_session is None:
-                    self._lean_session = _open_session()
-                return await self._lean.send(
-                    self._lean_session, shape, request, arguments, timeout_s, sent_at
-                )
+    async def _send_lean(
+        self, litellm: Any, request: Request, timeout_s: float, sent_at: list[float], *, is_timed: bool
+    ) -> Any:
+        """litellm's completion; None where `acompletion` has to ask. In `sent_at`: when requests went out."""
+        if not self._is_lean or request.operation != "chat":
+            return None
+        if self._lean is None:
+            self._lean = LeanTransport(litellm)
+
+        def give_arguments() -> dict[str, Any]:
+            return _arguments(request, timeout_s)
+
+        shape = self._lean.recall(request) or await self._lean.find_shape(request, give_arguments())
+        if shape is None:
+            return None
+        if self._lean_session is None:
+            self._lean_session = open_session(_certificates())
+        limit_s = None if is_timed else timeout_s
+        return await self._lean.send(self._lean_session, shape, request, give_arguments, limit_s, sent_at)
+
+    async def _send_slow(self, litellm: Any, request: Request, timeout_s: float, sent_at: list[float]) -> Any:
         if self._session is None:
-            self._session = _open_session(_note_sent)
-        _sent_at.set(sent_at)
-        arguments["shared_session"] = self._session
+            self._session = open_session(_certificates(), notes=True)
+        note_requests(sent_at)
+        arguments = {**_arguments(request, timeout_s), "shared_session": self._session}
         if request.operation == "embedding":
             return await litellm.aembedding(**arguments)
         completion = await litellm.acompletion(**arguments)
@@ -193,30 +207,6 @@ class LitellmProvider:
         await _end_log_worker()
 
 
-def _open_session(on_request: Callable[..., Awaitable[None]] | None = None) -> Any:
-    """A session for all requests of one transport. `on_request` is called for each, which takes its time.
-
-    Left to itself litellm opens one per client; of two first requests at the same time one client is
-    forgotten, and nothing can close its connections any more.
-    """
-    import aiohttp
-
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60.0, ttl_dns_cache=300, ssl=_certificates())
-    is_proxied = os.environ.get("AIOHTTP_TRUST_ENV", "").strip().lower() == "true"
-    traces = []
-    if on_request is not None:
-        traces.append(aiohttp.TraceConfig())
-        traces[0].on_request_start.append(on_request)
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=is_proxied,
-        trace_configs=traces,
-        # Each request has the time that the options give it; aiohttp's own five minutes would cut some short.
-        timeout=aiohttp.ClientTimeout(total=None),
-    )
-
-
 def _certificates() -> Any:
     """Whom to trust, as litellm's own clients do: its bundle, or what the environment names."""
     with suppress(Exception):
@@ -226,12 +216,6 @@ def _certificates() -> Any:
         if isinstance(found, ssl.SSLContext):
             return found
     return True
-
-
-async def _note_sent(*_: object) -> None:
-    sent_at = _sent_at.get()
-    if sent_at is not None:
-        sent_at.append(time.perf_counter())
 
 
 async def _warm_up(litellm: Any) -> None:

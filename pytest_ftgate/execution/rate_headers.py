@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 _COUNTED = ("requests", "tokens")
+_LIMIT = "ratelimit-"
 _FORWARDED = "llm_provider-"
 """What litellm puts before the name of a vendor's header."""
 
@@ -35,7 +36,7 @@ class Quota:
 
 @dataclass(slots=True)
 class Heard:
-    """The headers of the answer to one attempt, names in lower case; empty where none came."""
+    """The headers of the answer to one attempt that tell of limits, names in lower case."""
 
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -58,9 +59,8 @@ def note_headers(headers: Mapping[str, str]) -> None:
     """Tell the limits what headers came. Called by providers; nothing happens where nobody listens."""
     heard = _heard.get()
     if heard is not None:
-        heard.headers = {
-            str(name).lower().removeprefix(_FORWARDED): str(value) for name, value in headers.items()
-        }
+        named = ((str(name).lower().removeprefix(_FORWARDED), value) for name, value in headers.items())
+        heard.headers = {name: str(value) for name, value in named if _LIMIT in name}
 
 
 def read_quotas(headers: Mapping[str, str], now: datetime | None = None) -> dict[str, Quota]:
