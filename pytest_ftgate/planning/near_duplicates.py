@@ -82,8 +82,10 @@ def _propose(texts: Mapping[int, str]) -> Iterable[Pair]:
     matrix = RMinHash.digest_matrix_from_token_sets(map(_grams, texts.values()), _PERMUTATIONS, _SEED)
     index = RMinHashLSH(SIMILAR_CONTENT, _PERMUTATIONS, _BANDS)
     flags = index.query_duplicate_flags_matrix_one_shot(matrix)
-    # An index takes 2.5 KiB a text, and most texts share no band with another.
-    places = [place for place, is_shared in zip(texts, flags, strict=True) if is_shared]
+    # An index takes 2.5 KiB a text, and most texts share no band with another, or too few grams.
+    places = _keep_sharing(
+        {place: texts[place] for place, is_shared in zip(texts, flags, strict=True) if is_shared}
+    )
     sketches = RMinHash.from_token_sets((_grams(texts[place]) for place in places), _PERMUTATIONS, _SEED)
     index.insert_many(sketches)
     # One question after the other: where thousands are alike, all answers together take gigabytes.
@@ -91,6 +93,17 @@ def _propose(texts: Mapping[int, str]) -> Iterable[Pair]:
         found = set(index.query(sketch))
         for other in sorted(other for other in found if other > row)[:_MAX_CANDIDATES]:
             yield places[row], places[other]
+
+
+def _keep_sharing(texts: Mapping[int, str]) -> list[int]:
+    """The places of texts of whose grams others have at least 60 %: no other text is one of a pair."""
+    counts = Counter(gram for text in texts.values() for gram in _grams(text))
+    kept = []
+    for place, text in texts.items():
+        grams = _grams(text)
+        if sum(counts[gram] > 1 for gram in grams) >= SIMILAR_CONTENT * len(grams):
+            kept.append(place)
+    return kept
 
 
 def _grams(said: str) -> frozenset[str]:
