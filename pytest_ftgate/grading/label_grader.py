@@ -34,6 +34,9 @@ class Label:
     value: Mapping[str, Json] = {"type": ["string", "number", "boolean", "array"]}
     reads_expected = "whole"
 
+    def __init__(self) -> None:
+        self._last: tuple[GraderSpec, Evalset, GraderSpec] | None = None
+
     def grade(self, ctx: GradeContext) -> Grade:
         accepted = _read_accepted(ctx.expected)
         taxonomy = _taxonomy(ctx, accepted)
@@ -88,7 +91,11 @@ class Label:
         """The spec with the labels that the evalset expects, where it names no taxonomy."""
         if "labels" in spec.options:
             return spec
-        return replace(spec, options={**spec.options, "expected_labels": _expected_labels(evalset)})
+        last = self._last  # case after case has the same one
+        if last is None or last[0] is not spec or last[1] is not evalset:
+            options = {**spec.options, "expected_labels": _expected_labels(evalset)}
+            last = self._last = (spec, evalset, replace(spec, options=options))
+        return last[2]
 
     def format_grade(self, ctx: GradeContext) -> Grade:
         """Whether the answer is a label at all, without saying which one is right."""

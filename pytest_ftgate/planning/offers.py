@@ -94,20 +94,28 @@ class Name:
 
     def __init__(self, name: str, others: Iterable[str] = (), *, has_plural: bool = False) -> None:
         self.folded, self.spaced = name.casefold(), space(name)
-        self.forms = (self.spaced, *((f"{self.spaced[:-1]}s ",) if has_plural else ()))
+        has_words = bool(self.spaced.strip())
+        plural = (f"{self.spaced[:-1]}s ",) if has_plural else ()
+        self.forms = (self.spaced, *plural) if has_words else ()
         # Signs (C++) and scripts without spaces are compared as they are written.
-        self.has_signs = not name.isascii() or bool(_SIGN.search(name)) or not self.spaced.strip()
+        self.has_signs = not name.isascii() or bool(_SIGN.search(name)) or not has_words
         self.longer = tuple(other for other in others if other != self.spaced and self.spaced in other)
 
     def is_in(self, text: Text) -> bool:
         """Whether the text names it, other than within a longer name (`card payment fee`)."""
         said = text.spaced
-        if self.spaced.strip() and any(form in said for form in self.forms):
+        if self._stands_in(said):
             for other in self.longer:
                 said = said.replace(other, "  ")
-            if any(form in said for form in self.forms):
+            if self._stands_in(said):
                 return True
         return self.has_signs and self.folded in text.raw
+
+    def _stands_in(self, said: str) -> bool:
+        for form in self.forms:  # noqa: SIM110 - a third of the time of any()
+            if form in said:
+                return True
+        return False
 
 
 def space(text: str) -> str:
