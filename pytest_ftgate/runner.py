@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pytest_ftgate.evalset_run import UNSUPPORTED, EvalsetRun
 from pytest_ftgate.execution.engine import Engine
@@ -141,15 +142,14 @@ class Runner:
         kept = rung.keep_trials(item)
         looks = rung.schedule.looks if rung.schedule else 0
         stopped_at = rung.looks.look if rung.looks and rung.is_stopped and looks else None
-        result = ItemResult(
-            dropped=len(item.trials) - len(kept), looks=looks, stopped_at=stopped_at, probe=rung.probe
-        )
+        dropped = len(item.trials) - len(kept)
+        make = partial(ItemResult, dropped=dropped, looks=looks, stopped_at=stopped_at, probe=rung.probe)
         if stopped_at is not None and item.case not in rung.must_run:
             rung.book(item.case, (), self.engine.submit)
-            return replace(result, not_needed=f"not needed: {rung.why_proven}", left_out=len(kept))
+            return make(not_needed=f"not needed: {rung.why_proven}", left_out=len(kept))
         records = tuple(self._judge(run, rung, trial) for trial in kept)
         rung.book(item.case, records, self.engine.submit)
-        return replace(result, records=records)
+        return make(records=records)
 
     def _ask_further(self, run: EvalsetRun) -> tuple[Record, ...]:
         records = [record for rung in run.rungs.values() for record in rung.records]
@@ -267,7 +267,8 @@ class Runner:
             replies=served.replies,
             max_output_chars=self.settings.max_output_chars,
         )
-        record = replace(record, serving_cost_usd=served.cost_usd, serving_attempts=served.attempts)
+        if served.asked:
+            record = replace(record, serving_cost_usd=served.cost_usd, serving_attempts=served.attempts)
         signature = self.resign(record) if self.resign and record.outcome == "failed" else None
         return replace(record, signature=signature) if signature else record
 

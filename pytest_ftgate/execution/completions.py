@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
 from pytest_ftgate.errors import ProviderError
@@ -32,13 +33,18 @@ def read_completion(completion: Any, request: Request, latency_s: float) -> Resp
     return Response(
         text=text,
         tool_calls=tuple(_read_tool_call(call) for call in message.tool_calls or ()),
-        finish_reason=finish_reason,
+        finish_reason=_share(finish_reason),
         usage=read_usage(getattr(completion, "usage", None)),
         latency_s=latency_s,
         cost_usd=read_cost(completion),
-        model=completion.model or None,
-        system_fingerprint=getattr(completion, "system_fingerprint", None),
+        model=_share(completion.model or None),
+        system_fingerprint=_share(getattr(completion, "system_fingerprint", None)),
     )
+
+
+def _share(text: Any) -> Any:
+    """The same object for equal texts: these few stand in every answer, and are kept as long as the run."""
+    return intern(text) if type(text) is str else text
 
 
 def _read_tool_call(call: Any) -> ToolCall:

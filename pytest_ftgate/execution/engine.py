@@ -83,7 +83,7 @@ class Engine:
             price_of=price_of,
         )
         self.on_answer = on_answer
-        self._host_limit = host_limit
+        self._host_limit = host_limit or (lambda _request: None)
         self._lanes: Lanes[Trial] = Lanes(concurrency, self._lane_of, lambda trial: trial.key.evalset)
         self._lock = threading.Lock()
         self._pending: set[TrialKey] = set()
@@ -271,6 +271,8 @@ class Engine:
             if key not in self._pending:
                 return
             self._pending.discard(key)
+            if not self._pending:
+                self._pending.clear()  # its table, which is as large as all that was submitted
             self._outcomes[key] = outcome
             event = self._awaited.pop(key, None)
         if event is not None:
@@ -284,9 +286,7 @@ class Engine:
             self._settle(key, _cancelled())
 
     def _lane_of(self, trial: Trial) -> tuple[str, int | None]:
-        request = trial.request
-        limit = self._host_limit(request) if self._host_limit is not None else None
-        return request.model, limit
+        return trial.request.model, self._host_limit(trial.request)
 
 
 def _wait_for(event: threading.Event, timeout_s: float | None, key: TrialKey) -> None:

@@ -22,7 +22,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS responses (
   PRIMARY KEY (digest, draw))"""
 LOOK_EVERY_S = 0.5
 KEYS_KEPT = 200_000
-"""Of a larger file every key is looked up by itself: a key takes some 200 bytes of memory."""
+"""Of a larger file every key is looked up by itself: one that is kept takes some 100 bytes of memory."""
 
 _NEWER = "SELECT rowid, digest, draw FROM responses WHERE rowid > ? ORDER BY rowid LIMIT max(0, ?)"
 _SELECT = "SELECT body FROM responses WHERE digest = ? AND draw = ?"
@@ -51,7 +51,8 @@ class SqliteFile:
         self._connections: list[sqlite3.Connection] = []
         self._inode = -1
         self._local = threading.local()
-        self._keys: set[tuple[bytes, str]] = set()
+        self._keys: set[int] = set()
+        """Hashes: where two keys share one, SQLite is asked once too often."""
         self._last_row, self._look_again_at = 0, 0.0
         self._make()
 
@@ -59,7 +60,7 @@ class SqliteFile:
         """The body kept under a key, or None."""
         generation = self._generation
         try:
-            if not self._may_hold((digest, draw)):
+            if not self._may_hold(hash((digest, draw))):
                 return None
             row = self._connection().execute(_SELECT, (digest, draw)).fetchone()
         except sqlite3.OperationalError as error:
@@ -97,11 +98,11 @@ class SqliteFile:
                     raise self._unusable(error) from None
                 self._set_aside(generation, str(error))
             else:
-                self._keys.update((row.digest, row.draw) for row in rows)
+                self._keys.update(hash((row.digest, row.draw)) for row in rows)
                 return
 
-    def _may_hold(self, key: tuple[bytes, str]) -> bool:
-        """Whether a row of this key may be there, mostly without asking SQLite.
+    def _may_hold(self, key: int) -> bool:
+        """Whether a row of a key with this hash may be there, mostly without asking SQLite.
 
         Each call into it gives up the interpreter lock; getting it back takes milliseconds while another
         thread is busy. Rows of other processes are noticed within LOOK_EVERY_S.
@@ -112,7 +113,7 @@ class SqliteFile:
             found = connection.execute(_NEWER, (self._last_row, KEYS_KEPT + 1 - len(self._keys))).fetchall()
             if found:
                 self._last_row = found[-1][0]
-                self._keys.update((digest, draw) for _, digest, draw in found)
+                self._keys.update(hash((digest, draw)) for _, digest, draw in found)
             self._look_again_at = now + LOOK_EVERY_S
         return key in self._keys or len(self._keys) > KEYS_KEPT
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -93,7 +93,7 @@ class EvalsetItem(pytest.Item):
     """One case under one arm by one role; its repeats live inside."""
 
     # In the instance's dict they would make it outgrow the keys that all items share: 400 bytes each.
-    __slots__ = ("case", "file", "lines", "planned", "reason", "result", "status")
+    __slots__ = ("case", "file", "lines", "planned", "reason", "result", "status", "told_keywords")
     planned: PlannedItem
     case: Case
     file: EvalsetFile
@@ -101,6 +101,8 @@ class EvalsetItem(pytest.Item):
     lines: tuple[str, ...]
     status: Status
     reason: str
+    told_keywords: Mapping[str, Literal[1]]
+    """Those on its reports so far."""
 
     @classmethod
     def build(
@@ -114,7 +116,7 @@ class EvalsetItem(pytest.Item):
     ) -> EvalsetItem:
         item: EvalsetItem = cls.from_parent(parent, name=name)
         item.planned, item.case, item.file = planned, case, file
-        item.result, item.lines, item.status, item.reason = None, (), "passed", ""
+        item.result, item.lines, item.status, item.reason, item.told_keywords = None, (), "passed", "", {}
         item.add_marker(mark)
         split = () if case.split is None else (f"split:{case.split}",)
         item.extra_keyword_matches.update((planned.arm, planned.role, *case.tags, *split))

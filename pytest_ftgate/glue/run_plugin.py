@@ -88,8 +88,14 @@ class RunPlugin:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Put the item's records on its call report, and give it its outcome."""
         report = yield
-        if isinstance(item, EvalsetItem) and call.when == "call" and item.result is not None:
+        if not isinstance(item, EvalsetItem):
+            return report
+        if call.when == "call" and item.result is not None:
             _finish_report(item, report, as_text=self.state.worker is not None)
+        # Of the three reports of an item, which the terminal keeps, one could do with these.
+        if report.keywords == item.told_keywords:
+            report.keywords = item.told_keywords
+        item.told_keywords = report.keywords
         return report
 
     def pytest_sessionfinish(self) -> None:

@@ -16,6 +16,9 @@ from pytest_ftgate.model.trial import Trial
 from pytest_ftgate.registry import Registries
 
 MAX_REASON_CHARS = 600
+MAX_SHARED = 1_000
+
+_shared: dict[tuple[object, ...], tuple[Grade, ...]] = {}
 
 
 def record_failure(
@@ -74,7 +77,7 @@ def record_answer(
         outcome=outcome,
         signature=signature,
         secondary=cause.secondary if cause is not None else (),
-        grades=grades,
+        grades=_share(grades) if outcome == "passed" else grades,
         output=output,
         tool_calls=calls,
         finish_reason=response.finish_reason,
@@ -94,6 +97,19 @@ def record_answer(
         flags=_find_flags(trial, response, parsed, outcome, signature, is_cut=is_cut),
         error=error,
     )
+
+
+def _share(grades: tuple[Grade, ...]) -> tuple[Grade, ...]:
+    """The same object for equal grades: in a large run most are, and all are kept to its end."""
+    key: list[object] = []
+    for grade in grades:
+        if grade.score is not None or grade.votes is not None:
+            return grades  # no two alike
+        key += grade.grader, grade.outcome, grade.signature, grade.reason, grade.secondary, grade.is_format
+        key += grade.expected_label, grade.predicted, *grade.fields.items()
+    if len(_shared) >= MAX_SHARED:
+        _shared.clear()
+    return _shared.setdefault(tuple(key), grades)
 
 
 def _find_unanswered(grades: Sequence[Grade]) -> str | None:
