@@ -157,6 +157,8 @@ def _is_plain_keyword(key: str, value: Json, draft: str, depth: int) -> bool:
         return isinstance(value, Mapping) and all(_is_plain(v, draft, depth + 1) for v in value.values())
     if key in _IN_PLACE_MANY or (key == "prefixItems" and draft == _NEWEST):
         return isinstance(value, list) and all(_is_plain(item, draft, depth + 1) for item in value)
+    if key == "propertyNames" and next(_references(value), None) is not None:
+        return False  # the paths of errors in there start from the root, wherever it stands
     if key == "items" or key in _ONE or key in _IN_PLACE_ONE:
         # A list of items means other things in other drafts.
         return _is_plain(value, draft, depth + 1)

@@ -213,6 +213,7 @@ def test_a_value_is_its_own_constant(value, other):
         {"maximum": 10**30},
         {"const": [2**53 + 1]},
         {"nullable": True},
+        {"$defs": {"name": {"maxLength": 3}}, "propertyNames": {"$ref": "#/$defs/name"}},
         True,
     ],
 )
@@ -238,6 +239,16 @@ def test_schemas_on_which_libraries_may_differ_never_take_the_fast_way(schema):
 )
 def test_everyday_schemas_take_the_fast_way(schema):
     assert build_fast_check(schema, PatternBudget()).locate({}) == []
+
+
+def test_names_of_properties_held_against_a_part_by_reference():
+    part = {"propertyNames": {"$ref": "#/$defs/name"}, "properties": {"long": {"type": "string"}}}
+    schema = {
+        "$defs": {"name": {"maxLength": 3}, "part": part},
+        "properties": {"p": {"$ref": "#/$defs/part"}},
+    }
+    record = judge('{"p": {"long": 1}}', spec("is-json", schema=schema))
+    assert [record.signature, *record.secondary] == ["schema:propertyNames:/p", "schema:type:/p/long:integer"]
 
 
 def test_nothing_is_ever_fetched():
