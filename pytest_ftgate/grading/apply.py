@@ -134,10 +134,10 @@ def find_format_problem(
         if grader.needs_expected and not (spec.has_value or case.has_expected):
             continue
         try:
-            ctx = make_context(spec, case, response, parsed, registries)
+            ctx = make_context(spec, grader, case, response, parsed, registries)
         except GraderError:
             continue
-        grade = _call(judge, ctx, grader)
+        grade = _call(judge, ctx)
         if grade.outcome == "failed" and _is_about_format(grade.signature or ""):
             found.append(grade.reason or grade.signature or "")
     return "\n".join(dict.fromkeys(found)) or None
@@ -149,6 +149,7 @@ def _is_about_format(signature: str) -> bool:
 
 def make_context(
     spec: GraderSpec,
+    grader: Grader,
     case: Case,
     response: Response,
     parsed: TextOutput,
@@ -164,6 +165,7 @@ def make_context(
         expected=spec.value if spec.has_value else case.expected,
         has_expected=spec.has_value or case.has_expected,
         functions=registries.functions.get,
+        is_format=grader.is_format and not spec.negated,
         replies=replies,
     )
 
@@ -188,10 +190,10 @@ def _run_grader(
     if replies is None and hasattr(grader, "ask"):
         return None
     try:
-        ctx = make_context(spec, case, response, parsed, registries, replies or ())
+        ctx = make_context(spec, grader, case, response, parsed, registries, replies or ())
     except GraderError as error:
         return _error_grade(spec, error)
-    grade = _call(grader.grade, ctx, grader)
+    grade = _call(grader.grade, ctx)
     return _negate(grade, ctx, grader) if spec.negated else grade
 
 
@@ -215,13 +217,14 @@ def _explain_silence(
     """The error of a grader whose model should have been asked and was not."""
     try:
         grader: Any = registries.graders.get(spec.name)
-        grader.ask(make_context(complete_spec(spec, grader, evalset), case, response, parsed, registries))
+        spec = complete_spec(spec, grader, evalset)
+        grader.ask(make_context(spec, grader, case, response, parsed, registries))
     except Exception as error:  # noqa: BLE001 - what kept it from asking
         return _error_grade(spec, error)
     return _error_grade(spec, GraderError("its model was not asked"))
 
 
-def _call(judge: Any, ctx: GradeContext, grader: Grader) -> Grade:
+def _call(judge: Any, ctx: GradeContext) -> Grade:
     try:
         grade = judge(ctx)
     except Exception as error:  # noqa: BLE001 - a crash of any kind is the grader's, not the model's
@@ -238,13 +241,12 @@ def _call(judge: Any, ctx: GradeContext, grader: Grader) -> Grade:
     reason = grade.reason
     if len(reason) > MAX_REASON_CHARS:
         reason = clean(reason, MAX_REASON_CHARS)
-    is_format = grader.is_format and not ctx.spec.negated
     label = ctx.spec.label
     if (grade.grader, grade.signature, grade.reason, grade.is_format) == (
-        label, signature, reason, is_format,
+        label, signature, reason, ctx.is_format,
     ):  # fmt: skip
         return grade
-    return replace(grade, grader=label, signature=signature, reason=reason, is_format=is_format)
+    return replace(grade, grader=label, signature=signature, reason=reason, is_format=ctx.is_format)
 
 
 def _error_grade(spec: GraderSpec, error: Exception) -> Grade:

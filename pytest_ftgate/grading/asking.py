@@ -67,7 +67,7 @@ def _ask(
     evalset: Evalset | None,
 ) -> tuple[Question, ...]:
     spec = complete_spec(spec, grader, evalset)
-    return tuple(grader.ask(make_context(spec, case, response, parsed, registries)))
+    return tuple(grader.ask(make_context(spec, grader, case, response, parsed, registries)))
 
 
 def is_unasked(replies: Sequence[Answer]) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from pytest_ftgate.grading.signatures import clean
 from pytest_ftgate.model.grade import Grade
@@ -30,8 +29,7 @@ class TooLargeError(Exception):
     """An answer holds too much to be judged in time. Becomes `format:too_large`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong: its signature and a sentence."""
 
     signature: str
@@ -43,7 +41,7 @@ Problems: TypeAlias = Sequence[Problem]
 
 def pass_grade(ctx: GradeContext, reason: str = "", **fields: Any) -> Grade:
     """A passed grade. `fields`: further ones of it, such as `score`."""
-    return Grade(grader=ctx.spec.label, outcome="passed", reason=reason, **fields)
+    return Grade(grader=ctx.spec.label, outcome="passed", reason=reason, is_format=ctx.is_format, **fields)
 
 
 def fail_grade(
@@ -56,6 +54,7 @@ def fail_grade(
         signature=signature,
         reason=reason,
         secondary=tuple(dict.fromkeys(entry for entry in secondary if entry != signature)),
+        is_format=ctx.is_format,
         **fields,
     )
 

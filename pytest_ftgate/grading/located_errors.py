@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from types import FunctionType
+from typing import Any, NamedTuple, TypeAlias
 
+from pytest_ftgate.grading.alternatives import (
+    ALTERNATIVES,
+    Leaf,
+    Path,
+    find_meant,
+    list_leaves,
+    place_leaves,
+)
 from pytest_ftgate.grading.parsed import find_pointer
 from pytest_ftgate.model.evalset import Json
 
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
-
-Path: TypeAlias = tuple[str | int, ...]
 Place: TypeAlias = tuple[Path, Path]
 """Where a value fails: the path in it, and the keywords to the one it breaks (`$ref` among them)."""
+
+_MAX_BRANCH_ERRORS = 50
 
 _PLAIN = frozenset(
     (
@@ -39,30 +47,30 @@ class _Node(NamedTuple):
     schema_path: Path
 
 
-def name_errors(validator: Any, value: Json, places: Sequence[Place]) -> list[ValidationError] | None:
+def name_errors(validator: Any, value: Json, places: Sequence[Place]) -> list[Leaf] | None:
     """The errors of `validator` at the places and only there; None where one of them needs all of it.
 
     So do places where the validator finds nothing, and schemas `false`, where no keyword is broken.
     """
-    errors: list[ValidationError] = []
+    leaves: list[Leaf] = []
     done: set[tuple[int, Path, Path]] = set()
     for path, keywords in places:
-        node = _find_node(validator.schema, value, path, keywords)
-        if node is None:
-            return None
-        # Paths alone are not enough: a schema and the one that it refers to have the same.
-        key = (id(node.schema), node.path, node.schema_path)
-        if key in done:
-            continue
-        done.add(key)
         try:
+            node = _find_node(validator.schema, value, path, keywords)
+            if node is None:
+                return None
+            # Paths alone are not enough: a schema and the one that it refers to have the same.
+            key = (id(node.schema), node.path, node.schema_path)
+            if key in done:
+                continue
+            done.add(key)
             found = _check(validator, node)
-        except LookupError:  # a reference within that leads nowhere: the slow way says what it means
+        except LookupError:  # a path or a reference that leads nowhere: the slow way says what it means
             return None
         if not found:
             return None
-        errors += found
-    return errors
+        leaves += found
+    return leaves
 
 
 def _find_node(root: Json, value: Json, path: Path, keywords: Path) -> _Node | None:
@@ -99,26 +107,78 @@ def _find_node(root: Json, value: Json, path: Path, keywords: Path) -> _Node | N
     return None
 
 
-def list_branch_errors(
-    validator: Any, value: Json, schema: Json, index: int, limit: int
-) -> list[ValidationError]:
-    """As `validator.descend` into a branch, without its cost where the branch has plain keywords only."""
-    keywords = validator.VALIDATORS
-    if not isinstance(schema, Mapping) or not keywords.keys() & schema.keys() <= _PLAIN:
-        return list(islice(validator.descend(value, schema, schema_path=index), limit))
-    errors: list[ValidationError] = []
-    for keyword in schema:
-        if keyword in keywords:
-            errors += _check(validator, _Node(schema, keyword, value, (), (index, keyword)))
-    return errors[:limit]
-
-
-def _check(validator: Any, node: _Node) -> list[ValidationError]:
-    wanted = node.schema[node.keyword]
-    errors = list(validator.VALIDATORS[node.keyword](validator, wanted, node.value, node.schema) or ())
-    for error in errors:
+def _check(validator: Any, node: _Node) -> list[Leaf]:
+    schema, keyword, value, path, schema_path = node
+    if keyword in _PLAIN:
+        return _list_plain(validator, schema, keyword, value, path, schema_path)
+    if keyword in ALTERNATIVES:
+        meant, valid = try_branches(validator, value, schema[keyword], is_one_enough=True)
+        if not valid:
+            return place_leaves(meant, path, schema_path)
+    leaves: list[Leaf] = []
+    for error in validator.VALIDATORS[keyword](validator, schema[keyword], value, schema) or ():
         if error.validator is not None and not isinstance(error.validator, str):
-            error.validator, error.validator_value, error.instance = node.keyword, wanted, node.value
-        error.relative_path.extendleft(reversed(node.path))
-        error.relative_schema_path.extendleft(reversed(node.schema_path))
-    return errors
+            error.validator, error.validator_value, error.instance = keyword, schema[keyword], value
+        leaves += list_leaves(error, path, schema_path)
+    return leaves
+
+
+def try_branches(
+    validator: Any, value: Json, branches: Sequence[Json], *, is_one_enough: bool
+) -> tuple[Sequence[Leaf], list[int]]:
+    """`anyOf` or `oneOf`: (where none holds, the errors of the branch meant, at paths from the value; the
+    branches that hold, one of them where that is enough).
+
+    Of each branch a few errors are read: a long list would have them all collected.
+    """
+    failed: list[Sequence[Leaf]] = []
+    never: list[Leaf] = []
+    valid: list[int] = []
+    for index, branch in enumerate(branches):
+        found = _list_branch(validator, value, branch, index)
+        if not found:
+            valid.append(index)
+            if is_one_enough:
+                break
+        elif branch is False:
+            never += found
+        else:
+            failed.append(found)
+    if valid:
+        return (), valid
+    # What nothing can have been meant by comes last.
+    return find_meant([*failed, never] if never else failed), valid
+
+
+def _list_branch(validator: Any, value: Json, branch: Json, index: int) -> list[Leaf]:
+    if isinstance(branch, Mapping):
+        keywords = [keyword for keyword in branch if keyword in validator.VALIDATORS]
+        if _PLAIN.issuperset(keywords):
+            leaves: list[Leaf] = []
+            for keyword in keywords:
+                leaves += _list_plain(validator, branch, keyword, value, (), (index, keyword))
+            return leaves[:_MAX_BRANCH_ERRORS]
+    errors = islice(validator.descend(value, branch, schema_path=index), _MAX_BRANCH_ERRORS)
+    return [leaf for error in errors for leaf in list_leaves(error)]
+
+
+def _list_plain(
+    validator: Any, schema: Mapping[str, Json], keyword: str, value: Json, path: Path, schema_path: Path
+) -> list[Leaf]:
+    wanted = schema[keyword]
+    messages = _give_messages(validator.VALIDATORS[keyword])(validator, wanted, value, schema)
+    return [Leaf(keyword, wanted, value, message, path, schema_path) for message in messages]
+
+
+@lru_cache
+def _give_messages(check: Any) -> Any:
+    """The same check of a plain keyword with its messages in place of errors: making these costs more than
+    finding them.
+    """
+    if isinstance(check, FunctionType) and "ValidationError" in check.__code__.co_names:
+        return FunctionType(check.__code__, {**check.__globals__, "ValidationError": _take_message})
+    return lambda *args: [error.message for error in check(*args)]
+
+
+def _take_message(message: str, **_: Any) -> str:
+    return message

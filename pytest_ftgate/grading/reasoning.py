@@ -14,7 +14,7 @@ def split_reasoning(text: str) -> tuple[str, str]:
     Chat templates often open the block themselves: a text with only the closing tag is cut there,
     unless it starts like JSON (the tag is then inside a string).
     """
-    if "<think" not in text and "</" not in text and "<reasoning" not in text.lower():
+    if "<" not in text or ("<think" not in text and "</" not in text and "<reasoning" not in text.lower()):
         return "", text
     opened = _OPEN.match(text)
     if opened is None:

@@ -11,9 +11,10 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from pytest_ftgate.grading.alternatives import Leaf, list_leaves
 from pytest_ftgate.grading.fast_schema import build_fast_check, has_endless_reference
 from pytest_ftgate.grading.grades import GraderError, Problem, Problems, TooLargeError
-from pytest_ftgate.grading.located_errors import Place, list_branch_errors, name_errors
+from pytest_ftgate.grading.located_errors import Place, name_errors, try_branches
 from pytest_ftgate.grading.schema_errors import describe_errors
 from pytest_ftgate.grading.timed_regex import PatternBudget
 from pytest_ftgate.model.evalset import Json
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 _MAX_ERRORS = 200
-_MAX_BRANCH_ERRORS = 50
 _MAX_SPELLED_KEYS = 300
 _DIVISORS = ("multipleOf", "divisibleBy")
 
@@ -43,27 +43,40 @@ class CompiledSchema:
         places = self._fast.locate(value) if self._fast is not None else None
         if places == []:
             return ()
-        from referencing.exceptions import Unresolvable
-
         try:
             return describe_errors(self._list_errors(value, places))
         except TooLargeError as error:
             return (Problem("format:too_large", str(error)),)
-        except Unresolvable as error:
+        except BaseException as error:
+            found = self._explain(error)
+            if found is None:
+                raise
+            return found
+
+    def _explain(self, error: BaseException) -> Problems | None:
+        """What an error in the middle of judging says of the value; None where it is of another kind.
+
+        Raises GraderError where the schema is at fault.
+        """
+        from referencing.exceptions import Unresolvable
+
+        if isinstance(error, Unresolvable):
             raise GraderError(
                 f"the schema refers to {error}, which it does not contain; "
                 "remote references are never fetched"
             ) from None
-        except RecursionError:
-            if has_endless_reference(self.schema):
-                raise GraderError("the schema refers to itself without end") from None
-            return (Problem("format:too_deep", "nested too deep to be held against the schema"),)
+        if not _is_exhausted(error):
+            return None
+        if has_endless_reference(self.schema):
+            raise GraderError("the schema refers to itself without end") from None
+        return (Problem("format:too_deep", "nested too deep to be held against the schema"),)
 
-    def _list_errors(self, value: Json, places: Sequence[Place] | None) -> list[ValidationError]:
-        errors = name_errors(self._validator, value, places) if places is not None else None
-        if errors is not None and len(errors) <= _MAX_ERRORS:
-            return errors
-        return list(islice(self._choose_validator(value).iter_errors(value), _MAX_ERRORS))
+    def _list_errors(self, value: Json, places: Sequence[Place] | None) -> list[Leaf]:
+        leaves = name_errors(self._validator, value, places) if places is not None else None
+        if leaves is not None and len(leaves) <= _MAX_ERRORS:
+            return leaves
+        errors = islice(self._choose_validator(value).iter_errors(value), _MAX_ERRORS)
+        return [leaf for error in errors for leaf in list_leaves(error)]
 
     def _choose_validator(self, value: Json) -> Any:
         if not self._is_spelled_out:
@@ -98,6 +111,7 @@ def _compile_text(text: str) -> CompiledSchema:
 
 def _build_validator(schema: Json, budget: PatternBudget) -> Any:
     import jsonschema
+    from attrs import evolve
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
 
     base = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
@@ -106,11 +120,20 @@ def _build_validator(schema: Json, budget: PatternBudget) -> Any:
     except jsonschema.SchemaError as error:
         where = "/" + "/".join(str(part) for part in error.absolute_path)
         raise GraderError(f"not a valid JSON Schema: {where}: {error.message[:200]}") from None
-    except RecursionError:
+    except BaseException as error:
+        if not _is_exhausted(error):
+            raise
         raise GraderError("not a usable JSON Schema: nested too deep") from None
     extend: Any = jsonschema.validators.extend
     guarded = extend(base, _guarded_keywords(base, budget))
+    # Its own would take jsonschema's keywords for every part that names its `$schema`.
+    guarded.evolve = evolve
     return guarded(schema, registry=REGISTRY)
+
+
+def _is_exhausted(error: BaseException) -> bool:
+    """Whether the stack is used up: within rpds, the Rust maps under jsonschema, that is no `Exception`."""
+    return isinstance(error, RecursionError) or type(error).__name__ == "PanicException"
 
 
 def _guarded_keywords(base: Any, budget: PatternBudget) -> dict[str, Any]:
@@ -143,24 +166,15 @@ def _check_pattern(
 def _check_alternatives(
     validator: Any, wanted: list[Json], instance: Json, _: Json, *, is_only_one: bool
 ) -> Iterator[ValidationError]:
-    """`anyOf` and `oneOf`, with a few errors of each branch: a long list would have them all collected."""
+    """`anyOf` and `oneOf`; the context of an error is the leaves of the branch meant."""
     from jsonschema.exceptions import ValidationError
 
-    context: list[ValidationError] = []
-    valid: list[int] = []
-    for index, subschema in enumerate(wanted):
-        found = list_branch_errors(validator, instance, subschema, index, _MAX_BRANCH_ERRORS)
-        context.extend(found)
-        if not found:
-            valid.append(index)
-        if valid and not is_only_one:
-            return
+    meant, valid = try_branches(validator, instance, wanted, is_one_enough=not is_only_one)
     if not valid:
-        error = ValidationError(f"{str(instance)[:80]} is valid under none of the schemas")
-        # Not by the constructor: it makes each the child of this one, a circle that only the collector ends.
-        error.context = context
+        error: Any = ValidationError(f"{str(instance)[:80]} is valid under none of the schemas")
+        error.context = meant
         yield error
-    elif len(valid) > 1:
+    elif is_only_one and len(valid) > 1:
         places = ", ".join(str(index) for index in valid[:10])
         yield ValidationError(f"is valid under several of the schemas, numbers {places} (from 0)")
 

@@ -44,12 +44,47 @@ class _NotANumberError(ValueError):
     pass
 
 
+class _DuplicateKeyError(Exception):
+    pass
+
+
 def _refuse_constant(name: str) -> Any:
     raise _NotANumberError(name)
 
 
 def _read_int(digits: str) -> int | float:
     return int(digits) if len(digits) < _MAX_INT_DIGITS else float(digits)
+
+
+def _build_unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _DuplicateKeyError
+    return value
+
+
+_UNIQUE = json.JSONDecoder(object_pairs_hook=_build_unique, parse_constant=_refuse_constant)
+"""Made once: that costs as much as reading a short text."""
+
+
+def _read(text: str, duplicates: list[str]) -> Json:
+    """The value of a text; its duplicate keys are added to `duplicates`."""
+
+    def build(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        value = dict(pairs)
+        if len(value) != len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                (duplicates.append if key in seen else seen.add)(key)
+        return value
+
+    # No text this short holds an integer that Python refuses or takes long to read.
+    if len(text) < _MAX_INT_DIGITS and not text.startswith("\ufeff"):
+        try:
+            return _UNIQUE.decode(text)
+        except _DuplicateKeyError:
+            pass
+    return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=build, parse_int=_read_int)
 
 
 def find_too_deep(text: str) -> int | None:
@@ -84,19 +119,8 @@ def parse_strict(text: str) -> StrictJson:
         what = f"nested deeper than {MAX_JSON_DEPTH} levels"
         return StrictJson(problem="too_deep", message=what, position=too_deep)
     duplicates: list[str] = []
-
-    def build(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-        value = dict(pairs)
-        if len(value) != len(pairs):
-            seen: set[str] = set()
-            for key, _ in pairs:
-                (duplicates.append if key in seen else seen.add)(key)
-        return value
-
     try:
-        # No text this short holds an integer that Python refuses or takes long to read.
-        read_int = None if len(text) < _MAX_INT_DIGITS else _read_int
-        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=build, parse_int=read_int)
+        value = _read(text, duplicates)
     except json.JSONDecodeError as error:
         return StrictJson(problem="syntax", message=error.msg, position=error.pos)
     except _NotANumberError as error:

@@ -36,8 +36,9 @@ class ParsedOutput(Protocol):
 class GradeContext:
     """All that a grader sees of one trial. `expected` is `spec.value` where given, else the case's.
 
-    `functions` looks up a registered python function by name. `replies` are the answers to what the
-    grader's `ask` returned, in that order; empty for graders that ask no model.
+    `functions` looks up a registered python function by name. `is_format`: what its grade says of being
+    about form. `replies` are the answers to what the grader's `ask` returned, in that order; empty for
+    graders that ask no model.
     """
 
     spec: GraderSpec
@@ -47,6 +48,7 @@ class GradeContext:
     expected: Json
     has_expected: bool
     functions: Callable[[str], Any]
+    is_format: bool = False
     replies: tuple[Answer, ...] = ()
 
 

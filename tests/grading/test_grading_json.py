@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
 from grading_world import judge, read_rows, spec, verdict
 
+from pytest_ftgate.grading.grades import GraderError
 from pytest_ftgate.grading.parsed import TextOutput
+from pytest_ftgate.grading.schema import CompiledSchema
 
 OBJECT = {"a": 1}
+ENDLESS = "^(a|a)*$"
+DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 
 
 @pytest.mark.parametrize(
@@ -182,6 +187,33 @@ def test_a_catastrophic_pattern_is_cut_off_and_is_the_graders_error(schema):
     record = judge(text if schema["type"] == "string" else f"{{{text}: 1}}", spec("is-json", schema=schema))
     assert record.outcome == "error"
     assert "cut off" in record.error
+
+
+@pytest.mark.parametrize("keyword", [{"patternProperties": {"^never$": {}}}, {}])
+@pytest.mark.parametrize("inner", [{"$ref": "#/$defs/text"}, {"$schema": DRAFT_7, "pattern": ENDLESS}])
+def test_a_part_that_names_its_draft_is_guarded_like_the_rest(keyword, inner):
+    """jsonschema would hold it against keywords of its own, whose patterns nothing stops."""
+    schema = {
+        "$schema": DRAFT_7,
+        "$defs": {"text": {"pattern": ENDLESS}},
+        "properties": {"next": {"$ref": "#"}, "text": inner},
+        **keyword,
+    }
+    record = judge(json.dumps({"next": {"text": "a" * 60 + "b"}}), spec("is-json", schema=schema))
+    assert record.outcome == "error"
+    assert "cut off" in record.error
+
+
+def test_a_stack_used_up_in_compiled_code_is_no_crash():
+    """rpds, under jsonschema, then raises what is no `Exception`; the depth says where the stack ends."""
+    compiled = CompiledSchema({"if": {"type": "object"}, "else": {"$ref": "#"}})
+
+    def judge_at(depth):
+        return judge_at(depth - 1) if depth else compiled.problems(1)
+
+    for depth in range(12):
+        with pytest.raises(GraderError, match="refers to itself without end"):
+            judge_at(depth)
 
 
 def test_unevaluated_properties_see_pattern_properties():
