@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pytest_ftgate.collector import paused_collector
 from pytest_ftgate.execution.endpoints import base_url_of
 from pytest_ftgate.execution.price_map import find_snapshot, find_window, is_floating
 from pytest_ftgate.grading.faults import find_faults as find_grading_faults
@@ -28,6 +29,7 @@ _WORTH = 1.2
 _ORDER = ("error", "warning", "note")
 
 
+@paused_collector()
 def check_plan(plan: Plan, registries: Registries) -> tuple[Finding, ...]:
     """What is wrong with the evalset and what its size can tell, the gravest first. Nothing is asked."""
     unjudged = list_unjudged(plan.evalset, plan.graders, registries)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from pytest_ftgate.collector import paused_collector
 from pytest_ftgate.engine_setup import make_engine
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.glue.output import RunOutput
@@ -57,8 +56,7 @@ def show_findings(state: FtgateSession, selected: Mapping[str, Sequence[PlannedI
         plan = state.plans[path]
         if plan.shard is not None or len(items) < len(plan.items):
             continue
-        with paused_collector():
-            findings = state.findings[path] = check_plan(plan, state.registries)
+        findings = state.findings[path] = check_plan(plan, state.registries)
         told = [f for f in findings if f.blocks or (not is_quiet and _is_told_early(f))]
         if terminal is None or not told:
             continue
