@@ -65,13 +65,13 @@ def judge_blank(ctx: GradeContext, signature: str) -> Grade:
     return pass_grade(ctx, reason) if ctx.spec.negated else fail_grade(ctx, signature, reason)
 
 
-def judge_problems(ctx: GradeContext, problems: Problems) -> Grade:
-    """Passed without problems; otherwise failed by the first, the others secondary."""
+def judge_problems(ctx: GradeContext, problems: Problems, **fields: Any) -> Grade:
+    """Passed without problems; otherwise failed by the first, the others secondary. `fields`: as there."""
     if not problems:
-        return pass_grade(ctx)
+        return pass_grade(ctx, **fields)
     reason = "; ".join(problem.reason for problem in problems[:3])
     signatures = [problem.signature for problem in problems]
-    return fail_grade(ctx, signatures[0], reason, signatures[1:])
+    return fail_grade(ctx, signatures[0], reason, signatures[1:], **fields)
 
 
 def show(value: object, limit: int = 80) -> str:

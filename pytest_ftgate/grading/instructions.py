@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from importlib.util import find_spec
 
 from pytest_ftgate.grading.grades import GraderError, Problem, fail_grade, judge_problems, pass_grade, show
@@ -77,11 +76,11 @@ class Instructions:
         readings = list(loosen(text)) if ctx.spec.options.get("mode") == "loose" else [text]
         followed = [any(map(entry.is_followed, readings)) for entry in wanted]
         broken = [entry for entry, is_followed in zip(wanted, followed, strict=True) if not is_followed]
+        fields = dict(zip(_name_fields(wanted), followed, strict=True))
         if ctx.parsed.is_blank and ctx.spec.negated:
-            grade = pass_grade(ctx, "the answer is empty")  # which is not what "not followed" asks for
-        else:
-            grade = judge_problems(ctx, [_describe(entry) for entry in broken])
-        return replace(grade, fields=dict(zip(_name_fields(wanted), followed, strict=True)))
+            # Which is not what "not followed" asks for.
+            return pass_grade(ctx, "the answer is empty", fields=fields)
+        return judge_problems(ctx, [_describe(entry) for entry in broken], fields=fields)
 
     def problems(self, spec: GraderSpec) -> tuple[str, ...]:
         """What is wrong with instructions given as the value; templates are checked once rendered."""

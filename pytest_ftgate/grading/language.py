@@ -28,23 +28,25 @@ def detect_language(text: str) -> str | None:
     The draws of langdetect (Nakatani 2010) are seeded: the same text always gives the same code.
     Raises GraderError where langdetect is not installed.
     """
-    factory = _load_profiles()
-    from langdetect.lang_detect_exception import LangDetectException
-
+    factory, no_letters = load_profiles()
     detector = factory.create()
     detector.append(text[:_READ_CHARS])
     try:
         code: str = detector.detect()
-    except LangDetectException:
+    except no_letters:
         return None
     return code
 
 
 @lru_cache(maxsize=1)
-def _load_profiles() -> Any:
-    """A factory of our own: the seed of langdetect's global one belongs to the user's code."""
+def load_profiles() -> tuple[Any, type[Exception]]:
+    """langdetect's detectors, and what they raise for a text to tell nothing by.
+
+    A factory of our own: the seed of its global one belongs to the user's code.
+    """
     try:
         from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
+        from langdetect.lang_detect_exception import LangDetectException
     except ImportError:
         raise GraderError(MISSING_LANGDETECT) from None
     factory = DetectorFactory()
@@ -52,4 +54,4 @@ def _load_profiles() -> Any:
     paths = sorted(path for path in Path(PROFILES_DIRECTORY).iterdir() if not path.name.startswith("."))
     factory.load_json_profile([path.read_text(encoding="utf-8") for path in paths])
     factory.seed = 0
-    return factory
+    return factory, LangDetectException
