@@ -206,7 +206,7 @@ def read_answer(litellm: Any, shape: Shape, request: Request, body: dict[str, An
     completion = config.transform_response(
         model=shape.model,
         raw_response=_Reply(shape.url, content),
-        model_response=litellm.ModelResponse(),
+        model_response=litellm.ModelResponse(id="lean"),  # else one is drawn, and then overwritten
         logging_obj=_SilentLog(),
         api_key="",
         request_data=body,
