@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_ftgate import __version__
+from pytest_ftgate.collector import spare_exit
 from pytest_ftgate.errors import FtgateError
 from pytest_ftgate.glue.arguments import rewrite_arguments
 from pytest_ftgate.glue.builtins import BuiltinParts
@@ -23,6 +24,7 @@ from pytest_ftgate.registry import Registries
 def install(config: pytest.Config) -> None:
     """Register the plugins of this process. Raises pytest.UsageError for unusable settings."""
     settings = read_settings(config)
+    spare_exit()
     worker = worker_id(config)
     if worker is not None:
         workers = int(getattr(config, "workerinput", {}).get("ftgate_workers", 1))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
+from textwrap import dedent
 
 import pytest
 
@@ -30,3 +33,19 @@ def test_it_runs_again_after_an_error() -> None:
     with pytest.raises(KeyError), paused_collector():
         raise KeyError
     assert gc.isenabled()
+
+
+def test_at_exit_nothing_is_looked_through() -> None:
+    """What was registered before runs after it, and sees all objects set aside."""
+    source = """
+        import atexit, gc
+        from pytest_ftgate.collector import spare_exit
+        atexit.register(lambda: print(gc.get_freeze_count() > 0))
+        spare_exit()
+        spare_exit()
+        print(gc.get_freeze_count() > 0)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(source)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["False", "True"]
