@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
 _COUNTED = ("requests", "tokens")
 _LIMIT = "ratelimit-"
@@ -34,25 +34,26 @@ class Quota:
     reset_s: float
 
 
-@dataclass(slots=True)
-class Heard:
-    """The headers of the answer to one attempt that tell of limits, names in lower case."""
+class hear_headers:  # noqa: N801 - used like a function
+    """Collect what `note_headers` is told in this task, as long as this context lasts.
 
-    headers: dict[str, str] = field(default_factory=dict)
+    `headers`: of the answer to one attempt those that tell of limits, names in lower case.
+    """
+
+    __slots__ = ("_token", "headers")
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._token = _heard.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _heard.reset(self._token)
 
 
-_heard: ContextVar[Heard | None] = ContextVar("ftgate_heard_headers", default=None)
-
-
-@contextmanager
-def hear_headers() -> Iterator[Heard]:
-    """Collect what `note_headers` is told in this task."""
-    heard = Heard()
-    token = _heard.set(heard)
-    try:
-        yield heard
-    finally:
-        _heard.reset(token)
+_heard: ContextVar[hear_headers | None] = ContextVar("ftgate_heard_headers", default=None)
 
 
 def note_headers(headers: Mapping[str, str]) -> None:
