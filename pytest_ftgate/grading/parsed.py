@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,21 +69,21 @@ class TextOutput:
         return known
 
     @property
-    def readings(self) -> Iterator[TextOutput]:
+    def readings(self) -> Sequence[TextOutput]:
         """This output and all that were derived from it."""
-        yield self
-        for output in self._derived.values():
-            yield from output.readings
+        if not self._derived:
+            return (self,)
+        return [self, *(one for output in self._derived.values() for one in output.readings)]
 
     @property
-    def diagnoses(self) -> Iterator[Diagnosis]:
+    def diagnoses(self) -> Sequence[Diagnosis]:
         """Those that graders asked for: of each reading that is no strict JSON."""
-        return (output.diagnosis for output in self.readings if "diagnosis" in output.__dict__)
+        return [output.diagnosis for output in self.readings if "diagnosis" in output.__dict__]
 
     @property
     def has_duplicate_keys(self) -> bool:
         """Whether an object of the JSON that graders read gives a key twice."""
-        read = (output for output in self.readings if "strict" in output.__dict__)
+        read = [output for output in self.readings if "strict" in output.__dict__]
         return any(output.strict.duplicate_keys for output in read)
 
     @cached_property

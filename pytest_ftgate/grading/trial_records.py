@@ -70,8 +70,10 @@ def record_answer(
         signature = _find_unanswered(grades)
     output = _cut(response.text, max_output_chars)
     is_cut = output != response.text
-    error = next((grade.reason for grade in grades if grade.outcome == "error"), None)
-    calls = tuple(_cut_call(call, max_output_chars) for call in response.tool_calls)
+    error = None
+    if outcome == "error":
+        error = next((grade.reason for grade in grades if grade.outcome == "error"), None)
+    calls = response.tool_calls and tuple(_cut_call(call, max_output_chars) for call in response.tool_calls)
     return Record(
         key=trial.key,
         outcome=outcome,
@@ -134,9 +136,10 @@ def _find_flags(
         flags.append("truncated")
     if parsed.has_duplicate_keys:
         flags.append("duplicate_keys")
-    at_fault = next((found for found in parsed.diagnoses if signature in found.signatures), None)
-    if at_fault is not None:
-        flags.append("recovered" if at_fault.has_value else "not_recovered")
+    for found in parsed.diagnoses:
+        if signature in found.signatures:
+            flags.append("recovered" if found.has_value else "not_recovered")
+            break
     if is_cut:
         flags.append("output_cut")
     return tuple(flags)
