@@ -29,17 +29,18 @@ _MIN_SCANNED = 20_000
 _MAX_FOUND = 50
 
 
-def judge_json(ctx: GradeContext, check: Callable[[Json], Problems]) -> Grade:
+def judge_json(ctx: GradeContext, check: Callable[[Json], Problems], **fields: Any) -> Grade:
     """Grade the JSON of an answer: its strict value, or what is wrong with the format.
 
-    Where only a tolerant parser reads it, the problems of the recovered value are secondary.
+    Where only a tolerant parser reads it, the problems of the recovered value are secondary. `fields`:
+    further ones of the grade.
     """
     reading = ctx.parsed.read_json()
     problems = check(reading.value) if reading.has_value else ()
     if not reading.signatures:
-        return judge_problems(ctx, problems)
+        return judge_problems(ctx, problems, **fields)
     secondary = [*reading.signatures[1:], *(problem.signature for problem in problems)]
-    return fail_grade(ctx, reading.signatures[0], reading.reason, secondary)
+    return fail_grade(ctx, reading.signatures[0], reading.reason, secondary, **fields)
 
 
 def check_schema(spec: GraderSpec, value: Json, parsed: TextOutput | None = None) -> Problems:

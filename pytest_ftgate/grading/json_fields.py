@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pytest_ftgate.grading.field_rules import NUMBERS, OPTIONS, FieldRule, FieldRules, Path
 from pytest_ftgate.grading.grades import GraderError, Problem, Problems, judge_problems, show
@@ -109,10 +109,12 @@ class JsonFields:
             comparison.compare(value, ctx.expected, (), *rules.find(()))
             return sorted(comparison.problems, key=_is_value)
 
-        grade = judge_json(ctx, check)
-        # Without any JSON every expected field is wrong: per-field rates keep their denominators.
-        fields = comparison.fields or dict.fromkeys(_leaf_pointers(ctx.expected, (), rules), False)
-        return replace(grade, fields=dict(fields))
+        grade = judge_json(ctx, check, fields=comparison.fields)
+        if not comparison.fields:
+            # Without any JSON every expected field is wrong: per-field rates keep their denominators. The
+            # grade holds the same mapping.
+            comparison.fields.update(dict.fromkeys(_leaf_pointers(ctx.expected, (), rules), False))
+        return grade
 
     def _rules_of(self, spec: GraderSpec) -> FieldRules:
         """Case after case has the same options: what was found of a field holds for the next one."""

@@ -35,92 +35,137 @@ _PLAIN = frozenset(
 # Which keyword of the validator finds the errors that the other one reports under a name of its own.
 _FOUND_BY = {"then": "if", "else": "if", "minContains": "contains", "maxContains": "contains"}
 _TRACELESS = ("if", "$ref")
+# To the part of that name or index, and to parts of any.
+_TO_NAMED = ("properties", "prefixItems")
+_TO_ALL = ("items", "additionalProperties")
+_MAX_TRAILS = 1_000
 
 
-class _Node(NamedTuple):
-    """A keyword of a schema and the value held against it; the paths are those of its errors."""
+class _Trail(NamedTuple):
+    """The keyword of a schema that is held against a value, and how the value is reached.
+
+    `steps`: its path, None where any key or index leads on. `is_for_all`: the keywords alone lead here.
+    """
 
     schema: Mapping[str, Json]
     keyword: str
-    value: Json
-    path: Path
+    steps: tuple[str | int | None, ...]
     schema_path: Path
+    is_for_all: bool
+
+    def fits(self, path: Path) -> bool:
+        """Whether an error at the path is reached that way."""
+        if len(path) < len(self.steps):
+            return False
+        for step, part in zip(self.steps, path, strict=False):
+            if step is not None and step != part:
+                return False
+        return True
 
 
-def name_errors(validator: Any, value: Json, places: Sequence[Place]) -> list[Leaf] | None:
-    """The errors of `validator` at the places and only there; None where one of them needs all of it.
+class ErrorNamer:
+    """Names the errors of values under the schema of one validator."""
 
-    So do places where the validator finds nothing, and schemas `false`, where no keyword is broken.
-    """
-    leaves: list[Leaf] = []
-    done: set[tuple[int, Path, Path]] = set()
-    for path, keywords in places:
-        try:
-            node = _find_node(validator.schema, value, path, keywords)
-            if node is None:
+    def __init__(self, validator: Any) -> None:
+        self._validator = validator
+        self._trails: dict[Path, _Trail] = {}
+
+    def name(self, value: Json, places: Sequence[Place]) -> list[Leaf] | None:
+        """The errors of the value at the places and only there; None where one of them needs all of it.
+
+        So do places where the validator finds nothing, and schemas `false`, where no keyword is broken.
+        """
+        leaves: list[Leaf] = []
+        done: set[tuple[int, Path, Path]] = set()
+        for path, keywords in places:
+            try:
+                trail = self._find_trail(path, keywords)
+                if trail is None:
+                    return None
+                path = path[: len(trail.steps)]
+                # Paths alone are not enough: a schema and the one that it refers to have the same.
+                key = (id(trail.schema), path, trail.schema_path)
+                if key in done:
+                    continue
+                done.add(key)
+                found = self._check(value, path, trail)
+            except LookupError:  # a path or a reference that leads nowhere: the slow way says what it means
                 return None
-            # Paths alone are not enough: a schema and the one that it refers to have the same.
-            key = (id(node.schema), node.path, node.schema_path)
-            if key in done:
-                continue
-            done.add(key)
-            found = _check(validator, node)
-        except LookupError:  # a path or a reference that leads nowhere: the slow way says what it means
-            return None
-        if not found:
-            return None
-        leaves += found
-    return leaves
+            if not found:
+                return None
+            leaves += found
+        return leaves
+
+    def _find_trail(self, path: Path, keywords: Path) -> _Trail | None:
+        """Kept by its keywords, for most errors are found where others were before."""
+        known = self._trails.get(keywords)
+        if known is not None and known.fits(path):
+            return known
+        trail = _follow(self._validator.schema, path, keywords)
+        if trail is not None and trail.is_for_all:
+            if len(self._trails) >= _MAX_TRAILS:
+                self._trails.clear()
+            self._trails[keywords] = trail
+        return trail
+
+    def _check(self, value: Json, path: Path, trail: _Trail) -> list[Leaf]:
+        validator, schema, keyword, schema_path = (
+            self._validator,
+            trail.schema,
+            trail.keyword,
+            trail.schema_path,
+        )
+        for step in path:
+            value = value[step]
+        if keyword in _PLAIN:
+            return _list_plain(validator, schema, keyword, value, path, schema_path)
+        if keyword in ALTERNATIVES:
+            meant, valid = try_branches(validator, value, schema[keyword], is_one_enough=True)
+            if not valid:
+                return place_leaves(meant, path, schema_path)
+        leaves: list[Leaf] = []
+        for error in validator.VALIDATORS[keyword](validator, schema[keyword], value, schema) or ():
+            if error.validator is not None and not isinstance(error.validator, str):
+                error.validator, error.validator_value, error.instance = keyword, schema[keyword], value
+            leaves += list_leaves(error, path, schema_path)
+        return leaves
 
 
-def _find_node(root: Json, value: Json, path: Path, keywords: Path) -> _Node | None:
-    """The node that the paths lead to.
+def _follow(root: Json, path: Path, keywords: Path) -> _Trail | None:
+    """Where the keywords lead for an error at the path.
 
     Followed are keywords that only hand a value or a part of it on to a schema. The first other one ends it,
     and is checked whole.
     """
-    schema, index, depth = root, 0, 0
-    trail: list[str | int] = []
+    schema, index = root, 0
+    steps: list[str | int | None] = []
+    passed: list[str | int] = []
     while index < len(keywords) and isinstance(schema, Mapping):
         keyword = str(keywords[index])
         keyword = _FOUND_BY.get(keyword, keyword)
         wanted, name = schema[keyword], keywords[index + 1 : index + 2]
-        part = path[depth : depth + 1]
+        part = path[len(steps) : len(steps) + 1]
         if keyword == "$ref":
             schema = find_pointer(root, wanted.removeprefix("#"))[0]
         elif name and keyword == "allOf":
             schema = wanted[name[0]]
-            trail += (keyword, *name)
+            passed += (keyword, *name)
             index += 1
-        elif name and name == part and keyword in ("properties", "prefixItems"):
-            schema, value = wanted[name[0]], value[name[0]]
-            trail += (keyword, *name)
-            index, depth = index + 1, depth + 1
-        elif name and part and keyword in ("items", "additionalProperties"):
-            schema, value = wanted, value[part[0]]
-            trail.append(keyword)
-            depth += 1
+        elif name and name == part and keyword in _TO_NAMED:
+            schema = wanted[name[0]]
+            passed += (keyword, *name)
+            steps += name
+            index += 1
+        elif name and part and keyword in _TO_ALL:
+            schema = wanted
+            passed.append(keyword)
+            steps.append(None)
         else:
             ending = () if keyword in _TRACELESS else (keyword,)
-            return _Node(schema, keyword, value, path[:depth], (*trail, *ending))
+            is_for_all = not name or keyword not in (*_TO_NAMED, *_TO_ALL)
+            return _Trail(schema, keyword, tuple(steps), (*passed, *ending), is_for_all)
         index += 1
     return None
-
-
-def _check(validator: Any, node: _Node) -> list[Leaf]:
-    schema, keyword, value, path, schema_path = node
-    if keyword in _PLAIN:
-        return _list_plain(validator, schema, keyword, value, path, schema_path)
-    if keyword in ALTERNATIVES:
-        meant, valid = try_branches(validator, value, schema[keyword], is_one_enough=True)
-        if not valid:
-            return place_leaves(meant, path, schema_path)
-    leaves: list[Leaf] = []
-    for error in validator.VALIDATORS[keyword](validator, schema[keyword], value, schema) or ():
-        if error.validator is not None and not isinstance(error.validator, str):
-            error.validator, error.validator_value, error.instance = keyword, schema[keyword], value
-        leaves += list_leaves(error, path, schema_path)
-    return leaves
 
 
 def try_branches(

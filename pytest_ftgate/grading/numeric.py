@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal, DecimalException
 from typing import Any
 
@@ -222,7 +221,7 @@ class Numeric:
         if self._is_close(got, expected, ctx.spec.options):
             return pass_grade(ctx)
         read = str(got)[:40]
-        return replace(fail_grade(ctx, "value:numeric", f"expected {expected}, got {read}"), predicted=read)
+        return fail_grade(ctx, "value:numeric", f"expected {expected}, got {read}", predicted=read)
 
     def _is_close(self, got: Decimal, expected: Decimal, options: Any) -> bool:
         if got == expected:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ftgate.grading.alternatives import Leaf, list_leaves
 from pytest_ftgate.grading.fast_schema import build_fast_check, has_endless_reference
 from pytest_ftgate.grading.grades import GraderError, Problem, Problems, TooLargeError
-from pytest_ftgate.grading.located_errors import Place, name_errors, try_branches
+from pytest_ftgate.grading.located_errors import ErrorNamer, Place, try_branches
 from pytest_ftgate.grading.schema_errors import describe_errors
 from pytest_ftgate.grading.timed_regex import PatternBudget
 from pytest_ftgate.model.evalset import Json
@@ -34,6 +34,7 @@ class CompiledSchema:
         self.schema = schema
         self.budget = PatternBudget()
         self._validator = _build_validator(schema, self.budget)
+        self._namer = ErrorNamer(self._validator)
         self._is_spelled_out = _uses(schema, "unevaluatedProperties", "patternProperties")
         self._fast = build_fast_check(schema, self.budget)
 
@@ -72,7 +73,7 @@ class CompiledSchema:
         return (Problem("format:too_deep", "nested too deep to be held against the schema"),)
 
     def _list_errors(self, value: Json, places: Sequence[Place] | None) -> list[Leaf]:
-        leaves = name_errors(self._validator, value, places) if places is not None else None
+        leaves = self._namer.name(value, places) if places is not None else None
         if leaves is not None and len(leaves) <= _MAX_ERRORS:
             return leaves
         errors = islice(self._choose_validator(value).iter_errors(value), _MAX_ERRORS)

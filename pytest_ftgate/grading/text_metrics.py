@@ -24,6 +24,8 @@ _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 _SHARE: dict[str, Any] = {"type": "number", "minimum": 0, "maximum": 1}
 # In scripts without spaces between words every character counts as one.
 _WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
+# The same of ASCII in lower case, in half the time.
+_ASCII_WORD = re.compile(r"[a-z0-9]+")
 
 
 class Levenshtein:
@@ -171,7 +173,8 @@ def _list_runs(text: str, n: int) -> Iterable[Any]:
 
 
 def _read_words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+    lowered = text.lower()
+    return (_ASCII_WORD if lowered.isascii() else _WORD).findall(lowered)
 
 
 def _measure_overlap(counts: Counter[Any], wanted: Mapping[Any, int], total: int) -> float:
