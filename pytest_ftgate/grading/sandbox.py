@@ -142,7 +142,8 @@ def _use_bubblewrap(path: str) -> Sandbox:
     paths, links = _find_sources(executable)
     wrap = [path, "--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
     wrap += ["--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--uid", str(NOBODY)]
-    wrap += ["--gid", str(NOBODY), "--clearenv"]
+    # The first process of its pid namespace can be killed by nobody inside.
+    wrap += ["--gid", str(NOBODY), "--clearenv", "--as-pid-1"]
     for name, value in environment().items():
         wrap += ["--setenv", name, value]
     for source in paths:
