@@ -97,8 +97,9 @@ class MemoryStore:
 
 
 class SqliteStore:
-    """`responses.sqlite`: one table, shared by processes, one writing thread per process.
+    """`responses.sqlite`: one table, shared by processes.
 
+    Who puts a row writes it; where another holds the file at that moment a thread of its own waits for it.
     A damaged file is renamed to `*.damaged-N` and said so in `notices`. Raises StorageError where
     the file cannot be used at all.
     """
@@ -122,8 +123,6 @@ class SqliteStore:
         return replace(response, cached=True)
 
     async def put(self, key: StoreKey, response: Response) -> None:
-        if self._writer is None:
-            self._writer = StoreWriter(self._file)
         try:
             body = dump_json(
                 encode_response(replace(response, cached=False) if response.cached else response)
@@ -131,6 +130,10 @@ class SqliteStore:
         except ValueError as error:
             raise StorageError(f"{self._file.path}: a response cannot be stored: {error}") from None
         row = Row(key.digest, key.draw, response.model or "", response.answered_at or now_iso(), body)
+        if self._file.write_now(row):
+            return
+        if self._writer is None:
+            self._writer = StoreWriter(self._file)
         await self._writer.put(row)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Writes rows from a thread of its own, as many in one transaction as have come together."""
+"""Writes rows that have to wait, from a thread of its own: all that came together in one transaction."""
 
 from __future__ import annotations
 
