@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -20,6 +19,7 @@ from pytest_ftgate.execution.quiet import mark_quiet, quiet_threads
 from pytest_ftgate.execution.retry import RetryPolicy
 from pytest_ftgate.execution.sending import FollowUp, PriceOf, Sender
 from pytest_ftgate.execution.store import MemoryStore, ResponseStore
+from pytest_ftgate.execution.waiting import RightOfWay, wait_for
 from pytest_ftgate.model.protocols import Provider
 from pytest_ftgate.model.response import Answer, Failure
 from pytest_ftgate.model.trial import Request, Trial, TrialKey
@@ -33,9 +33,6 @@ MAX_UNCLAIMED = 2_000
 _REST_S = 0.01
 """Who had to wait for one of many answers waits this much longer, to find several: two threads that take
 turns for every answer cost a tenth of all CPU."""
-
-_WAIT_STEP_S = 0.5
-"""On Windows a wait without end cannot be interrupted by Ctrl-C."""
 
 _Outcome: TypeAlias = Answer | Exception
 
@@ -96,6 +93,7 @@ class Engine:
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
         self._is_closed = False
+        self._way = RightOfWay()
 
     @property
     def requests_sent(self) -> int:
@@ -164,9 +162,11 @@ class Engine:
             event = None if key in self._outcomes else self._awaited.setdefault(key, threading.Event())
         if event is not None:
             self._resume()
-            _wait_for(event, timeout_s, key)
+            wait_for(event, timeout_s, key)
             if len(self._pending) > 1:
                 time.sleep(_REST_S)
+        if self._pending:
+            self._way.give()
         with self._lock:
             outcome = self._outcomes.pop(key)
             is_behind = self._is_paused and len(self._outcomes) < self._max_unclaimed // 2
@@ -208,7 +208,7 @@ class Engine:
     def _run(self, ready: threading.Event) -> None:
         with quiet_threads():
             try:
-                asyncio.run(self._serve(ready))
+                self._way.run(self._serve(ready))
             finally:
                 ready.set()
                 self._fail_pending()
@@ -287,13 +287,6 @@ class Engine:
 
     def _lane_of(self, trial: Trial) -> tuple[str, int | None]:
         return trial.request.model, self._host_limit(trial.request)
-
-
-def _wait_for(event: threading.Event, timeout_s: float | None, key: TrialKey) -> None:
-    end = math.inf if timeout_s is None else time.monotonic() + timeout_s
-    while not event.wait(max(0.0, min(_WAIT_STEP_S, end - time.monotonic()))):
-        if time.monotonic() >= end:
-            raise TimeoutError(f"no answer for {key} within {timeout_s:g} s")
 
 
 def _cancelled() -> Failure:

@@ -1,0 +1,113 @@
+"""How a thread that judges waits for the event loop that asks, and for its turn at the interpreter.
+
+Two threads that both have work hand the interpreter lock to and fro, at system calls above all, of which
+pytest makes a dozen an item: up to a tenth of all CPU goes there. Who judges has time while answers are on
+their way, and so lets the loop go first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import select
+import selectors
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+
+from pytest_ftgate.model.trial import TrialKey
+
+GAP_S = 0.001
+"""Answers to what was asked together come as a crowd: in so short a gap between two the loop is not idle."""
+
+LONGEST_S = 0.05
+"""One wait for the interpreter: a loop that is never idle must not stop all judging."""
+
+_STEP_S = 0.5
+"""On Windows a wait without end cannot be interrupted by Ctrl-C."""
+
+_CAN_WATCH = hasattr(select, "poll") and hasattr(selectors.DefaultSelector, "fileno")
+"""Not on Windows."""
+
+
+def wait_for(event: threading.Event, timeout_s: float | None, key: TrialKey) -> None:
+    """Wait until a trial's answer is there; raises TimeoutError after `timeout_s` seconds."""
+    end = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    while not event.wait(max(0.0, min(_STEP_S, end - time.monotonic()))):
+        if time.monotonic() >= end:
+            raise TimeoutError(f"no answer for {key} within {timeout_s:g} s")
+
+
+class RightOfWay:
+    """The event loop runs in one thread, and others `give` way to it.
+
+    Where its selector cannot be watched (Windows) nobody does.
+    """
+
+    def __init__(self) -> None:
+        self._has_events: Callable[[], bool] = bool
+        self._is_idle = True
+        self.is_awaited = False
+        """Whether somebody gives way."""
+        self._told: SimpleQueue[None] = SimpleQueue()
+
+    def run(self, main: Coroutine[object, object, None]) -> None:
+        """Run a loop of this thread until `main` is done."""
+        with asyncio.Runner(loop_factory=self._make_loop if _CAN_WATCH else None) as runner:
+            runner.run(main)
+
+    def give(self) -> None:
+        """Return once the loop is idle, or after `LONGEST_S`."""
+        self.is_awaited = True
+        # Idle, but with events: the loop waits for the interpreter, not for answers.
+        if not self._is_idle or self._has_events():
+            with suppress(Empty):
+                self._told.get(timeout=LONGEST_S)
+        self.is_awaited = False
+
+    def note_idle(self) -> None:
+        """The loop has nothing to do."""
+        self._is_idle = True
+        if self.is_awaited:
+            self.is_awaited = False
+            self._told.put(None)
+
+    def note_busy(self) -> None:
+        """It has again."""
+        self._is_idle = False
+
+    def _make_loop(self) -> asyncio.AbstractEventLoop:
+        selector = _WatchedSelector(self)
+        self._has_events = partial(_has_events, selector.fileno())
+        return asyncio.SelectorEventLoop(selector)
+
+
+def _has_events(selector: int) -> bool:
+    poll = select.poll()
+    poll.register(selector, select.POLLIN)
+    return any(event & select.POLLIN for _, event in poll.poll(0))
+
+
+class _WatchedSelector(selectors.DefaultSelector):
+    def __init__(self, way: RightOfWay) -> None:
+        super().__init__()
+        self._way = way
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        found = super().select(0)
+        if found or (timeout is not None and timeout <= 0):
+            return found
+        if self._way.is_awaited:
+            gap_s = GAP_S if timeout is None else min(GAP_S, timeout)
+            found = super().select(gap_s)
+            if found or gap_s == timeout:
+                return found
+            timeout = None if timeout is None else timeout - gap_s
+        self._way.note_idle()
+        try:
+            return super().select(timeout)
+        finally:
+            self._way.note_busy()
