@@ -8,7 +8,9 @@ saw it; its ideal is ceil(cases / concurrency) x latency. "mib": peak memory. `r
 from the response store. `lean` is our client with nothing around it, and `items` is plain pytest with as many
 tests as cases: what is left of `ftgate` without both is our own. With two numbers of cases, what a case adds
 is told by their difference, without what our start takes. `lean / litellm` in wall time is the least that any
-runner on litellm's own code can reach here. `plain` and `installed` are one empty test without and with the
+runner on litellm's own code can reach here. How much a loop that waits for the processor has to lose to one
+that waits for the network hangs on the processor: `--litellm-at 4` chooses the latency at which bare litellm
+takes 4 times the ideal, whatever the machine. `plain` and `installed` are one empty test without and with the
 plugin. No part of the test run.
 """
 
@@ -131,6 +133,17 @@ def run_rounds(cases: int, options: argparse.Namespace) -> dict[str, list[Row]]:
     return rows
 
 
+def find_latency(times: float, concurrency: int) -> float:
+    """Milliseconds at which the phase of the bare litellm loop is that many times its ideal."""
+    server, cases = Server(0.001), 1000
+    with tempfile.TemporaryDirectory() as name:
+        write_files(Path(name), server.base_url, cases)
+        command = [sys.executable, str(LOOPS), "litellm", server.base_url, "cases.jsonl", str(concurrency)]
+        phases = [measure(command, Path(name), server, cases)["phase"] for _ in range(3)]
+    server.close()
+    return min(phases) / cases * concurrency / times * 1000
+
+
 def list_own(rows: dict[str, list[Row]]) -> list[float]:
     """CPU seconds of each round beyond our client and pytest's items, our start included."""
     if not all(rows.get(kind) for kind in ("ftgate", "lean", "items", "plain")):
@@ -177,9 +190,12 @@ def main() -> None:
     parser.add_argument("--cases", type=int, nargs="+", default=[1000])
     parser.add_argument("--concurrency", type=int, default=50)
     parser.add_argument("--latency-ms", type=float, default=100)
+    parser.add_argument("--litellm-at", type=float, metavar="TIMES", help="latency by litellm's own phase")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="what to run (default: all)")
     options = parser.parse_args()
+    if options.litellm_at is not None:
+        options.latency_ms = round(find_latency(options.litellm_at, options.concurrency))
     found = {cases: run_rounds(cases, options) for cases in options.cases}
     for cases, rows in found.items():
         show(rows, cases, options)
