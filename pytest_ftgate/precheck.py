@@ -37,7 +37,8 @@ def check_plan(plan: Plan, registries: Registries) -> tuple[Finding, ...]:
     texts = CaseTexts(plan.evalset.cases)
     cautions = find_cautions(plan, windows, texts)
     copies = {case for finding in cautions if finding.rule == COPIED_CASES for case in finding.cases}
-    judged = sum(case.id not in copies.union(unjudged) for case in plan.evalset.judging_cases)
+    uncounted = copies.union(unjudged)
+    judged = sum(case.id not in uncounted for case in plan.evalset.judging_cases)
     found = [
         *find_planning_faults(plan, texts),
         *find_search_faults(plan.retrievals),
