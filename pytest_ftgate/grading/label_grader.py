@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
 from pytest_ftgate.grading.grades import GraderError, fail_grade, pass_grade, read_text, show
@@ -66,7 +66,7 @@ class Label:
 
     def _is_same(self, ctx: GradeContext, accepted: Sequence[str], predicted: str) -> bool:
         """Under `exact`, an accepted label that is spelled as one of the taxonomy is that one alone."""
-        stated = _stated(ctx) if ctx.spec.options.get("match") == "exact" else ()
+        stated: Container[str] = _stated(ctx) if ctx.spec.options.get("match") == "exact" else ()
         return normalise(predicted) in {normalise(label) for label in accepted if label not in stated}
 
     def _judge_unknown(self, ctx: GradeContext, accepted: Sequence[str], text: str) -> Grade:
@@ -133,26 +133,27 @@ def _read_accepted(expected: Json) -> list[str]:
     return [read_text(value) for value in values]
 
 
-_stated_by_identity: dict[int, tuple[Sequence[Json], tuple[str, ...]]] = {}
+_stated_by_identity: dict[int, tuple[Sequence[Json], Taxonomy]] = {}
 
 
-def _stated(ctx: GradeContext) -> tuple[str, ...]:
+def _stated(ctx: GradeContext) -> Taxonomy:
+    """The labels that the evalset states or expects, read once."""
     options = ctx.spec.options
     labels = options.get("labels") or options.get("expected_labels") or ()
     known = _stated_by_identity.get(id(labels))
     if known is not None and known[0] is labels:
         return known[1]
-    texts = tuple([label if isinstance(label, str) else read_text(label) for label in labels])
+    stated = read_taxonomy(tuple([label if isinstance(label, str) else read_text(label) for label in labels]))
     if len(_stated_by_identity) >= _MAX_EVALSETS:
         _stated_by_identity.clear()
-    _stated_by_identity[id(labels)] = (labels, texts)
-    return texts
+    _stated_by_identity[id(labels)] = (labels, stated)
+    return stated
 
 
 def _taxonomy(ctx: GradeContext, accepted: Sequence[str]) -> Taxonomy:
-    labels = _stated(ctx)
-    missing = tuple(label for label in accepted if label not in labels)
-    return read_taxonomy(labels + missing)
+    stated = _stated(ctx)
+    missing = tuple(label for label in accepted if label not in stated)
+    return read_taxonomy(stated.labels + missing) if missing else stated
 
 
 def _sides(text: str, found: Sequence[Found]) -> tuple[str, ...]:

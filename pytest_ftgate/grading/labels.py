@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from pytest_ftgate.grading.limits import MAX_SHORT_ANSWER_CHARS
 from pytest_ftgate.grading.signatures import clean
-from pytest_ftgate.model.scripts import UNSPACED, is_unspaced
+from pytest_ftgate.model.scripts import UNSPACED
 
 _LEAD = re.compile(r"\s*(?:category|label|class|intent|topic|answer|output)\s*[:=]\s*", re.IGNORECASE)
 _LINE = re.compile(r"[^\n]+")
@@ -19,6 +19,7 @@ _SPACES = re.compile(r"[\s_\-]+")
 # Next to a script without spaces between words there is no word boundary to be wanted.
 _WORD = rf"[^\W{UNSPACED}]"
 _BEGIN = rf"(?:(?<![^\W_{UNSPACED}])(?:category|label|class|intent|topic)_|(?<!{_WORD})|(?=[{UNSPACED}]))"
+_END = rf"(?:(?!{_WORD})|(?<=[{UNSPACED}]))"
 _MAX_NAME_WORDS = 6
 _MAX_NAME_CHARS = 60
 
@@ -44,16 +45,20 @@ class Taxonomy:
 
     def __init__(self, labels: Iterable[str]) -> None:
         self.labels = tuple(dict.fromkeys(labels))
+        self._known = frozenset(self.labels)
         self._by_name = {normalise(label): label for label in reversed(self.labels)}
         # The longest first, so that `card_payment_fee` is never read as `card_payment`.
         spellings = sorted((label for label in self.labels if label.strip()), key=len, reverse=True)
         parts = "|".join(_spelling(label) for label in spellings)
-        self._search = re.compile(f"{_BEGIN}({parts})", re.IGNORECASE) if parts else None
+        self._search = re.compile(f"{_BEGIN}({parts}){_END}", re.IGNORECASE) if parts else None
+
+    def __contains__(self, label: object) -> bool:
+        return label in self._known
 
     def read_exact(self, text: str) -> str | None:
         """The label that the text is, white space around it aside."""
         stripped = text.strip() if len(text) <= MAX_SHORT_ANSWER_CHARS else text
-        return stripped if stripped in self.labels else None
+        return stripped if stripped in self._known else None
 
     def read_normalised(self, text: str) -> str | None:
         """The label that the normalised text is."""
@@ -90,8 +95,7 @@ class Taxonomy:
 def _spelling(label: str) -> str:
     label = label.strip()
     parts = re.split(r"([\s_\-]+)", label)
-    end = "" if is_unspaced(label[-1]) else f"(?!{_WORD})"
-    return "".join(_break(part) if index % 2 else re.escape(part) for index, part in enumerate(parts)) + end
+    return "".join(_break(part) if index % 2 else re.escape(part) for index, part in enumerate(parts))
 
 
 def _break(written: str) -> str:

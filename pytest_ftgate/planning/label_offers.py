@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
 from pytest_ftgate.model.evalset import Case
@@ -69,8 +69,30 @@ def _make_names(labels: Collection[str], others: Iterable[str]) -> dict[str, Nam
         spaced = space(label)
         for word in spaced.split():
             by_word[word].add(spaced)
-    firsts = {label: next(iter(space(label).split()), "") for label in labels}
-    return {label: Name(label, by_word[first]) for label, first in firsts.items()}
+    # Whatever contains a label has all of its words, the rarest one among them.
+    near = {
+        label: min((by_word[word] for word in space(label).split()), key=len, default=()) for label in labels
+    }
+    return {label: Name(label, others) for label, others in near.items()}
+
+
+class _NamesByWord:
+    """Names to be found in many texts: of thousands only those are tried whose rarest word a text has."""
+
+    def __init__(self, names: Mapping[str, Name]) -> None:
+        counts = Counter(word for name in names.values() for word in set(name.spaced.split()))
+        self._by_word: dict[str, list[tuple[str, Name]]] = defaultdict(list)
+        self._others: list[tuple[str, Name]] = []
+        for label, name in names.items():
+            rarest = min(name.spaced.split(), key=counts.__getitem__, default=None)
+            # With signs it may be a part of a word.
+            by_word = rarest is not None and not name.has_signs
+            (self._by_word[rarest or ""] if by_word else self._others).append((label, name))
+
+    def list_named(self, text: Text) -> list[str]:
+        """The labels that the text names."""
+        tried = [entry for word in set(text.spaced.split()) for entry in self._by_word.get(word, ())]
+        return [label for label, name in (*tried, *self._others) if name.is_in(text)]
 
 
 def _group_answers(plan: Plan, grader_name: str) -> dict[str, tuple[str, ...]]:
@@ -95,10 +117,10 @@ def _find_listed(
     labelled = {case_id for case_ids in wanted.values() for case_id in case_ids}
     naming: dict[str, set[str]] = {label: set() for label in wanted}
     counts: dict[str, int] = {}
+    by_word = _NamesByWord(names)
     for case in cases:
         if case.id in labelled:
-            text = Text(case_text(case))
-            found = [label for label, name in names.items() if name.is_in(text)]
+            found = by_word.list_named(Text(case_text(case)))
             counts[case.id] = len(found)
             for label in found:
                 naming[label].add(case.id)
