@@ -45,7 +45,9 @@ def find_template_problems(spec: ArmSpec) -> Iterable[str]:
 
 def give_passages(task: ArmTask, case: Case, passages: Sequence[Passage]) -> list[Trial]:
     """The trials of a case whose prompt shows these passages, and asks for citations where wanted."""
-    is_cited = wants_citations(task.evalset)
+    if "wants_citations" not in task.memo:  # the evalset's cases all have a say
+        task.memo["wants_citations"] = wants_citations(task.evalset)
+    is_cited: bool = task.memo["wants_citations"]
     messages = _give_context(task, case, write_passages(passages, is_numbered=is_cited))
     if is_cited:
         cite = render_text(str(task.spec.options.get("cite", DEFAULT_CITE)), case_names(case))
