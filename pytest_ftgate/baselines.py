@@ -6,6 +6,7 @@ import inspect
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pytest_ftgate import __version__
@@ -21,6 +22,7 @@ from pytest_ftgate.model.baseline import (
 )
 from pytest_ftgate.model.comparison import AgainstBaseline
 from pytest_ftgate.model.evalset import Case, GateSpec, GraderSpec, Json, ModelSpec
+from pytest_ftgate.model.lazily import Lazily
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.summary import ArmSummary, Summary
 from pytest_ftgate.model.trial import Plan
@@ -53,6 +55,9 @@ def hold_against(
     if named.baseline is None:
         return AgainstBaseline(name=named.name, found=False, why=named.why, is_required=named.is_required)
     now = describe_baseline(plan, records, summary, registries)
+    # Looked at again and again: made once.
+    arms = tuple(replace(arm, cases=dict(arm.cases)) for arm in now.arms)
+    now = replace(now, cases=dict(now.cases), arms=arms)
     return AgainstBaseline(
         name=named.name, is_required=named.is_required, pairs=compare_baselines(now, named.baseline)
     )
@@ -61,8 +66,12 @@ def hold_against(
 def describe_baseline(
     plan: Plan, records: Sequence[Record], summary: Summary, registries: Registries
 ) -> Baseline:
-    """What a run of an evalset is as a baseline; the same whatever the order of the records."""
+    """What a run of an evalset is as a baseline; the same whatever the order of the records.
+
+    Its cases and their outcomes are described when they are looked at.
+    """
     evalset = plan.evalset
+    cases = {case.id: case for case in evalset.cases}
     arms = [arm for arm in summary.arms if arm.status == "run" and arm.tallies]
     judged = _sort_judged(plan, records, summary)
     room = _find_room(len(evalset.cases), sum(map(len, judged.values())))
@@ -80,10 +89,10 @@ def describe_baseline(
         gaps=find_gaps(summary),
         tied_to_prompt=summary.tied_to_prompt,
         gates=tuple(gate for gate in evalset.gates if reads_baseline(gate, evalset.models)),
-        cases={
-            case.id: _describe_case(case, hashes[case.id], digests[id(plan.graders[case.id])], room)
-            for case in evalset.cases
-        },
+        cases=Lazily(
+            cases,
+            lambda name: _describe_case(cases[name], hashes[name], digests[id(plan.graders[name])], room),
+        ),
         arms=tuple(_describe_arm(plan, summary, arm, judged[arm.arm, arm.role], room) for arm in arms),
     )
 
@@ -200,7 +209,7 @@ def _describe_arm(
         look=looks.look if looks else 0,
         looks=looks.looks if looks else 0,
         cost_usd_per_1k_cases=arm.cost_usd_per_1k_cases,
-        cases={case: _describe_outcome(found, room) for case, found in judged.items()},
+        cases=Lazily(judged, lambda case: _describe_outcome(judged[case], room)),
     )
 
 

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TextIO, TypeVar
 
 from pytest_ftgate.errors import StorageError
 from pytest_ftgate.model.baseline import Baseline, BaselineArm, BaselineCase, CaseOutcome
 from pytest_ftgate.model.codec import dump_json
 from pytest_ftgate.model.evalset import GateSpec, Json
+from pytest_ftgate.model.lazily import Lazily
 from pytest_ftgate.storage.baseline_reading import decode_baseline
-from pytest_ftgate.storage.files import describe_failure, write_text
+from pytest_ftgate.storage.files import describe_failure, open_atomic
 from pytest_ftgate.storage.records import Redacting
 
 FORMAT = 1
 MAX_FILE_BYTES = 256 * 1024 * 1024
+
+T = TypeVar("T")
 
 
 def write_baselines(folder: Path, baselines: Iterable[Baseline], redact: Redacting) -> list[Path]:
@@ -28,10 +32,10 @@ def write_baselines(folder: Path, baselines: Iterable[Baseline], redact: Redacti
     for baseline in baselines:
         path = folder / name_file(baseline.evalset)
         try:
-            text = format_baseline(baseline, redact)
+            with open_atomic(path) as file:
+                write_baseline(file, baseline, redact)
         except (ValueError, TypeError) as error:
             raise StorageError(f"cannot write {path}: {error}") from error
-        write_text(path, text)
         written.append(path)
     return written
 
@@ -74,17 +78,25 @@ def name_file(evalset: str) -> str:
     return f"{safe}.json"
 
 
-def format_baseline(baseline: Baseline, redact: Redacting) -> str:
-    """The text of a baseline's file. Raises ValueError for what is no JSON."""
+def write_baseline(file: TextIO, baseline: Baseline, redact: Redacting) -> None:
+    """Write the text of a baseline's file. Raises ValueError for what is no JSON."""
     value: Mapping[str, Json] = encode_baseline(baseline)
-    text = "\n".join((*_format_object(value, 0), ""))
-    if redact.is_clean(text):
-        return text
-    return "\n".join((*_format_object(redact.redact_json(value), 0), ""))
+    for line in _format_object(value, 0):
+        if not redact.is_clean(line):
+            break
+        file.write(f"{line}\n")
+    else:
+        return
+    file.seek(0)
+    file.truncate()
+    file.writelines(f"{line}\n" for line in _format_object(redact.redact_json(value), 0))
 
 
 def encode_baseline(baseline: Baseline) -> dict[str, Json]:
-    """The baseline as JSON; cases in the order of their ids, arms in that of the ladder."""
+    """The baseline as JSON; cases in the order of their ids, arms in that of the ladder.
+
+    Cases and their outcomes are encoded when they are looked at.
+    """
     usual = _find_usual(case.graders for case in baseline.cases.values())
     head: dict[str, Json] = {
         "ftgate_baseline": FORMAT,
@@ -101,7 +113,7 @@ def encode_baseline(baseline: Baseline) -> dict[str, Json]:
         head["tied_to_prompt"] = False
     if baseline.gates:
         head["gates"] = [_encode_gate(gate) for gate in baseline.gates]
-    cases = {name: _encode_case(baseline.cases[name], usual) for name in sorted(baseline.cases)}
+    cases = Lazily(sorted(baseline.cases), lambda name: _encode_case(baseline.cases[name], usual))
     return {**head, "cases": cases, "arms": [_encode_arm(arm) for arm in baseline.arms]}
 
 
@@ -143,7 +155,7 @@ def _encode_arm(arm: BaselineArm) -> dict[str, Json]:
         line |= {"look": arm.look, "looks": arm.looks}
     if arm.cost_usd_per_1k_cases is not None:
         line["cost_usd_per_1k_cases"] = float(f"{arm.cost_usd_per_1k_cases:.4g}")
-    return {**line, "cases": {name: _encode_outcome(arm.cases[name]) for name in sorted(arm.cases)}}
+    return {**line, "cases": Lazily(sorted(arm.cases), lambda name: _encode_outcome(arm.cases[name]))}
 
 
 def _encode_outcome(outcome: CaseOutcome) -> dict[str, Json]:
@@ -155,23 +167,30 @@ def _encode_outcome(outcome: CaseOutcome) -> dict[str, Json]:
     return line
 
 
-def _format_object(value: Mapping[str, Json], depth: int) -> Iterator[str]:
+def _format_object(
+    value: Mapping[str, Json], depth: int, *, before: str = "", after: str = ""
+) -> Iterator[str]:
     """Lines of an object: `cases` one a line, `arms` one below the other, all else in one line each."""
     pad = " " * (depth + 1)
-    yield "{"
-    entries = list(value.items())
-    for number, (key, inner) in enumerate(entries, start=1):
-        comma = "," if number < len(entries) else ""
+    yield f"{before}{{"
+    for (key, inner), comma in _with_commas(value.items()):
         if key == "cases" and inner:
-            rows = [f"{pad} {dump_json(name)}: {dump_json(case)}" for name, case in inner.items()]
             yield f"{pad}{dump_json(key)}: {{"
-            yield ",\n".join(rows)
+            for (name, case), between in _with_commas(inner.items()):
+                yield f"{pad} {dump_json(name)}: {dump_json(case)}{between}"
             yield f"{pad}}}{comma}"
         elif key == "arms" and inner:
-            blocks = ["\n".join(_format_object(arm, depth + 2)) for arm in inner]
             yield f"{pad}{dump_json(key)}: ["
-            yield ",\n".join(f"{pad} {block}" for block in blocks)
+            for arm, between in _with_commas(inner):
+                yield from _format_object(arm, depth + 2, before=f"{pad} ", after=between)
             yield f"{pad}]{comma}"
         else:
-            yield f"{pad}{dump_json(key)}: {dump_json(inner)}{comma}"
-    yield f"{' ' * depth}}}"
+            plain = dict(inner) if isinstance(inner, Mapping) else inner
+            yield f"{pad}{dump_json(key)}: {dump_json(plain)}{comma}"
+    yield f"{' ' * depth}}}{after}"
+
+
+def _with_commas(entries: Collection[T]) -> Iterator[tuple[T, str]]:
+    """Each entry, and what stands behind it in JSON."""
+    for number, entry in enumerate(entries, start=1):
+        yield entry, "," if number < len(entries) else ""
