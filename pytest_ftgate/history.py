@@ -19,7 +19,7 @@ from pytest_ftgate.planning.fingerprint import digest
 from pytest_ftgate.statistics.arms import find_quantile
 from pytest_ftgate.statistics.optimism import FEW, MANY, estimate_optimism
 from pytest_ftgate.statistics.splits import keep_judging
-from pytest_ftgate.statistics.tallies import CaseSpending, Counts, count_records
+from pytest_ftgate.statistics.tallies import Counts
 from pytest_ftgate.storage.history_reading import list_tried
 
 _DRAFTS = {"as_is": "prompt"}
@@ -170,12 +170,15 @@ def _describe_arms(plan: Plan, summary: Summary, fresh: Sequence[Record]) -> Ite
     for item in plan.items:
         requests[item.arm, item.role].update(trial.request_hash for trial in item.trials)
     graders = digest(_plain_graders(plan))
-    counts = count_records(fresh)
+    counts: defaultdict[tuple[str, str], Counts] = defaultdict(Counts)
+    for record in fresh:
+        counts[record.key.arm, record.key.role].add_outcome(record)
     kinds = {arm.name: arm.kind for arm in plan.arms}
     for (arm, role), counted in counts.items():
         records = [record for record in fresh if (record.key.arm, record.key.role) == (arm, role)]
-        spending = _sum_spending(records)
-        latencies = sorted(spending.latencies_s)
+        latencies = sorted(record.latency_s for record in records if record.latency_s is not None)
+        costs = [record.cost_usd for record in records if record.cost_usd is not None]
+        usages = [record.usage for record in records if record.usage is not None]
         model = plan.evalset.models.get(role)
         yield HistoryArm(
             arm=arm,
@@ -188,23 +191,16 @@ def _describe_arms(plan: Plan, summary: Summary, fresh: Sequence[Record]) -> Ite
             models=tuple(sorted({record.model for record in records if record.model})),
             fingerprints=tuple(sorted({r.system_fingerprint for r in records if r.system_fingerprint})),
             answered=len(records),
-            priced=len(spending.costs_usd),
-            metered=spending.metered,
-            cost_usd=sum(spending.costs_usd),
-            prompt_tokens=spending.prompt_tokens,
-            completion_tokens=spending.completion_tokens,
+            priced=len(costs),
+            metered=len(usages),
+            cost_usd=sum(costs),
+            prompt_tokens=sum(usage.prompt_tokens for usage in usages),
+            completion_tokens=sum(usage.completion_tokens for usage in usages),
             latency_p50_s=find_quantile(latencies, 0.5),
             latency_p95_s=find_quantile(latencies, 0.95),
             tallies=_list_tallies(counted, hashes),
             patterns=_count_patterns(records, confirmed),
         )
-
-
-def _sum_spending(records: Iterable[Record]) -> CaseSpending:
-    spending = CaseSpending()
-    for record in records:
-        spending.add(record)
-    return spending
 
 
 def _list_tallies(counts: Counts, hashes: Mapping[str, int]) -> dict[int, Tally]:

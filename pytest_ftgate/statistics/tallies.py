@@ -11,8 +11,6 @@ from pytest_ftgate.model.response import SchemaEnforced
 from pytest_ftgate.model.run import Looks
 from pytest_ftgate.model.trial import Plan
 
-_Output = tuple[str | None, tuple[tuple[str, str], ...]]
-
 
 @dataclass(slots=True)
 class CaseSpending:
@@ -23,17 +21,17 @@ class CaseSpending:
 
     answers: int = 0
     unpriced: int = 0
-    costs_usd: list[float] = field(default_factory=list)
+    costs_usd: tuple[float, ...] = ()
     metered: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    latencies_s: list[float] = field(default_factory=list)
+    latencies_s: tuple[float, ...] = ()
 
     def add(self, record: Record) -> None:
         """Count one answer."""
         self.answers += 1
         if record.cost_usd is not None:
-            self.costs_usd.append(record.cost_usd)
+            self.costs_usd += (record.cost_usd,)
         elif record.output is not None or record.tool_calls:
             self.unpriced += 1
         if record.usage is not None:
@@ -41,7 +39,7 @@ class CaseSpending:
             self.prompt_tokens += record.usage.prompt_tokens
             self.completion_tokens += record.usage.completion_tokens
         if record.latency_s is not None:
-            self.latencies_s.append(record.latency_s)
+            self.latencies_s += (record.latency_s,)
 
 
 @dataclass(slots=True)
@@ -61,7 +59,7 @@ class Counts:
     unanswered: int = 0
     enforced: set[SchemaEnforced] = field(default_factory=set)
     spending: dict[str, CaseSpending] = field(default_factory=dict)
-    first_output: dict[str, _Output] = field(default_factory=dict)
+    first_answer: dict[str, Record] = field(default_factory=dict)
     repeated_cases: set[str] = field(default_factory=set)
     differing_cases: set[str] = field(default_factory=set)
 
@@ -72,6 +70,20 @@ class Counts:
 
     def add(self, record: Record) -> None:
         """Count one trial."""
+        self.add_outcome(record)
+        case = record.key.case
+        if record.schema_enforced is not None:
+            self.enforced.add(record.schema_enforced)
+        if record.outcome == "passed" or not record.is_unanswered:
+            self.answered[case] = self.answered.get(case, 0) + 1
+            self._add_answer(case, record)
+            spending = self.spending.get(case)
+            if spending is None:
+                spending = self.spending[case] = CaseSpending()
+            spending.add(record)
+
+    def add_outcome(self, record: Record) -> None:
+        """Count what one trial came to, not its answer."""
         case, outcome = record.key.case, record.outcome
         if outcome == "passed":
             self.graded[case] = self.graded.get(case, 0) + 1
@@ -84,15 +96,6 @@ class Counts:
         elif outcome == "error":
             self.errors += 1
             self.unanswered += record.is_unanswered
-        if record.schema_enforced is not None:
-            self.enforced.add(record.schema_enforced)
-        if outcome == "passed" or not record.is_unanswered:
-            self.answered[case] = self.answered.get(case, 0) + 1
-            self._add_output(case, record)
-            spending = self.spending.get(case)
-            if spending is None:
-                spending = self.spending[case] = CaseSpending()
-            spending.add(record)
 
     def _add_failure(self, case: str, signature: str | None) -> None:
         if signature is None:
@@ -102,20 +105,19 @@ class Counts:
         elif is_format_failure(signature):
             self.format_failed[case] = self.format_failed.get(case, 0) + 1
 
-    def _add_output(self, case: str, record: Record) -> None:
-        calls: tuple[tuple[str, str], ...] = ()
-        if record.tool_calls:
-            calls = tuple((call.name, call.arguments) for call in record.tool_calls)
-        elif record.output is None:
+    def _add_answer(self, case: str, record: Record) -> None:
+        if record.output is None and not record.tool_calls:
             return
-        output = (record.output, calls)
-        first = self.first_output.get(case)
-        if first is None:
-            self.first_output[case] = output
+        first = self.first_answer.setdefault(case, record)
+        if first is record:
             return
         self.repeated_cases.add(case)
-        if first != output:
+        if case not in self.differing_cases and _read_answer(first) != _read_answer(record):
             self.differing_cases.add(case)
+
+
+def _read_answer(record: Record) -> tuple[str | None, tuple[tuple[str, str], ...]]:
+    return record.output, tuple((call.name, call.arguments) for call in record.tool_calls)
 
 
 def _lacks_citations_alone(record: Record) -> bool:

@@ -257,5 +257,5 @@ def draw_case(rng: random.Random, sigma: float) -> CaseSpending:
     for _ in range(5):
         tokens = length * math.exp(0.3 * rng.gauss(0, 1))
         case.completion_tokens += tokens  # type: ignore[assignment]
-        case.costs_usd.append((2.5 * prompt + 10 * tokens) / 1e6)
+        case.costs_usd += ((2.5 * prompt + 10 * tokens) / 1e6,)
     return case
