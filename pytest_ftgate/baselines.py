@@ -178,12 +178,10 @@ def _sort_judged(
 ) -> Mapping[tuple[str, str], Mapping[str, list[Record]]]:
     """The records that count in a rate, by arm and role, then by case."""
     looks = {(arm.arm, arm.role): arm.looks for arm in summary.arms if arm.looks is not None}
-    judged: defaultdict[tuple[str, str], defaultdict[str, list[Record]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
+    judged: defaultdict[tuple[str, str], dict[str, list[Record]]] = defaultdict(dict)
     for record in set_further_aside(set_aside(records, looks), plan.repeats):
         if record.is_judged:
-            judged[record.key.arm, record.key.role][record.key.case].append(record)
+            judged[record.key.arm, record.key.role].setdefault(record.key.case, []).append(record)
     return judged
 
 

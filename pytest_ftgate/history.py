@@ -15,7 +15,7 @@ from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.summary import Finding, Summary
 from pytest_ftgate.model.trial import Plan
 from pytest_ftgate.model.verdict import Judgement
-from pytest_ftgate.planning.fingerprint import digest
+from pytest_ftgate.planning.fingerprint import digest, digest_long
 from pytest_ftgate.statistics.arms import find_quantile
 from pytest_ftgate.statistics.optimism import FEW, MANY, estimate_optimism
 from pytest_ftgate.statistics.splits import keep_judging
@@ -183,7 +183,7 @@ def _describe_arms(plan: Plan, summary: Summary, fresh: Sequence[Record]) -> Ite
         yield HistoryArm(
             arm=arm,
             role=role,
-            setup=digest(
+            setup=digest_long(
                 [__version__, kinds[arm], sorted(requests[arm, role]), graders, sorted(hashes.values())]
             ),
             prompt=digest_prompt(plan, arm),

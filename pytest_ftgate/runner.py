@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pytest_ftgate.evalset_run import UNSUPPORTED, EvalsetRun
+from pytest_ftgate.evalset_run import UNSUPPORTED, EvalsetRun, count_sharing
 from pytest_ftgate.execution.engine import Engine
 from pytest_ftgate.execution.recorded_provider import ResponseRecorder
 from pytest_ftgate.further_repeats import list_further_trials
@@ -69,9 +69,11 @@ class Runner:
         *,
         resign: Callable[[Record], str | None] | None = None,
         recorder: ResponseRecorder | None = None,
+        forgets: bool = False,
     ) -> None:
+        """`forgets`: nobody reads in the plans what was asked, once it needs not be asked again."""
         self.settings, self.registries, self.engine = settings, registries, engine
-        self.resign, self.recorder = resign, recorder
+        self.resign, self.recorder, self.forgets = resign, recorder, forgets
         self._asker = Asker(engine, registries)
         engine.on_answer = self._asker.hear
         self.runs: dict[str, EvalsetRun] = {}
@@ -97,6 +99,7 @@ class Runner:
             climbs=climbs(plan, len(items), self.settings, together=together),
             left=len(items),
             cases={case.id: case for case in plan.evalset.cases},
+            sharing=count_sharing(items) if self.forgets else {},
         )
         must_pass = frozenset(case.id for case in plan.evalset.cases if case.must_pass)
         schedules = plan_looks(plan, len(items), self.settings, together=together) if looks is None else {}
@@ -128,6 +131,8 @@ class Runner:
         result = self._finish(run, item)
         run.dropped[item.arm, item.role] += result.dropped
         run.left -= 1
+        if self.forgets and len(result.records) == len(item.trials) and _is_settled(run, result):
+            run.forget(item)
         return result if run.left or not run.climbs else replace(result, further=self._ask_further(run))
 
     def _finish(self, run: EvalsetRun, item: PlannedItem) -> ItemResult:
@@ -271,6 +276,11 @@ class Runner:
             record = replace(record, serving_cost_usd=served.cost_usd, serving_attempts=served.attempts)
         signature = self.resign(record) if self.resign and record.outcome == "failed" else None
         return replace(record, signature=signature) if signature else record
+
+
+def _is_settled(run: EvalsetRun, result: ItemResult) -> bool:
+    """Whether nothing of an item will be asked again, as cases that failed may be at the end of a ladder."""
+    return not run.climbs or all(record.outcome == "passed" for record in result.records)
 
 
 def _is_unsupported(answer: Answer) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from sys import intern
 from typing import Any
 
@@ -57,11 +58,19 @@ def read_usage(usage: Any) -> Usage | None:
     """The token counts, or None where none came."""
     if usage is None:
         return None
+    return _make_usage(
+        _count(usage, "prompt_tokens"),
+        _count(usage, "completion_tokens"),
+        _count(getattr(usage, "prompt_tokens_details", None), "cached_tokens"),
+        _count(getattr(usage, "completion_tokens_details", None), "reasoning_tokens"),
+    )
+
+
+@lru_cache(maxsize=1_000)
+def _make_usage(prompt: int, completion: int, cached: int, reasoning: int) -> Usage:
+    """The same object for equal counts: all are kept as long as the run."""
     return Usage(
-        prompt_tokens=_count(usage, "prompt_tokens"),
-        completion_tokens=_count(usage, "completion_tokens"),
-        cached_tokens=_count(getattr(usage, "prompt_tokens_details", None), "cached_tokens"),
-        reasoning_tokens=_count(getattr(usage, "completion_tokens_details", None), "reasoning_tokens"),
+        prompt_tokens=prompt, completion_tokens=completion, cached_tokens=cached, reasoning_tokens=reasoning
     )
 
 

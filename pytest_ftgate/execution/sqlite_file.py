@@ -25,6 +25,9 @@ LOOK_EVERY_S = 0.5
 KEYS_KEPT = 200_000
 """Of a larger file every key is looked up by itself: one that is kept takes some 100 bytes of memory."""
 
+CACHE_KIB = 256
+"""Of a connection: what it reads again is in the page cache of the system, and each thread has one."""
+
 _NEWER = "SELECT rowid, digest, draw FROM responses WHERE rowid > ? ORDER BY rowid LIMIT max(0, ?)"
 _SELECT = "SELECT body FROM responses WHERE digest = ? AND draw = ?"
 
@@ -222,6 +225,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
             # WAL with NORMAL: a committed row survives the death of the process; no fsync per commit.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute(_TABLE)

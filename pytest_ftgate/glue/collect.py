@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -93,7 +92,9 @@ class EvalsetItem(pytest.Item):
     """One case under one arm by one role; its repeats live inside."""
 
     # In the instance's dict they would make it outgrow the keys that all items share: 400 bytes each.
-    __slots__ = ("case", "file", "lines", "planned", "reason", "result", "status", "told_keywords")
+    __slots__ = (
+        "case", "file", "lines", "names", "place", "planned", "reason", "result", "status", "told",
+    )  # fmt: skip
     planned: PlannedItem
     case: Case
     file: EvalsetFile
@@ -101,8 +102,12 @@ class EvalsetItem(pytest.Item):
     lines: tuple[str, ...]
     status: Status
     reason: str
-    told_keywords: Mapping[str, Literal[1]]
-    """Those on its reports so far."""
+    told: tuple[pytest.TestReport, ...]
+    """Its reports, while it runs."""
+    names: set[str] | None
+    """`extra_keyword_matches`, once somebody asked for them."""
+    place: tuple[str, int | None, str] | None
+    """`location`, likewise."""
 
     @classmethod
     def build(
@@ -116,11 +121,22 @@ class EvalsetItem(pytest.Item):
     ) -> EvalsetItem:
         item: EvalsetItem = cls.from_parent(parent, name=name)
         item.planned, item.case, item.file = planned, case, file
-        item.result, item.lines, item.status, item.reason, item.told_keywords = None, (), "passed", "", {}
+        item.result, item.lines, item.status, item.reason = None, (), "passed", ""
+        item.told, item.place = (), None
         item.add_marker(mark)
-        split = () if case.split is None else (f"split:{case.split}",)
-        item.extra_keyword_matches.update((planned.arm, planned.role, *case.tags, *split))
         return item
+
+    @property
+    def extra_keyword_matches(self) -> set[str]:
+        """What `-k` finds the item by beside its name. Without `-k` nobody asks, and no item has a set."""
+        if self.names is None:
+            split = () if self.case.split is None else (f"split:{self.case.split}",)
+            self.names = {self.planned.arm, self.planned.role, *self.case.tags, *split}
+        return self.names
+
+    @extra_keyword_matches.setter
+    def extra_keyword_matches(self, names: set[str]) -> None:
+        self.names = names or None  # pytest gives each node an empty set
 
     def runtest(self) -> None:
         try:
@@ -170,13 +186,15 @@ class EvalsetItem(pytest.Item):
             return self.file.session_state.redactor.redact(str(excinfo.value))
         return super().repr_failure(excinfo, *args)
 
-    @cached_property
+    @property
     def location(self) -> tuple[str, int | None, str]:
-        # pytest would take the same path to pieces for every item.
-        if self.file.shown_path is None:
-            self.file.shown_path = super().location[0]
-        _, line, name = self.reportinfo()
-        return self.file.shown_path, line, name
+        if self.place is None:
+            # pytest would take the same path to pieces for every item.
+            if self.file.shown_path is None:
+                self.file.shown_path = super().location[0]
+            _, line, name = self.reportinfo()
+            self.place = self.file.shown_path, line, name
+        return self.place
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         where = self.case.where

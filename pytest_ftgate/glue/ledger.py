@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -50,7 +50,7 @@ class Account:
     """What is known of one evalset."""
 
     records: list[Record] = field(default_factory=list)
-    finished: set[tuple[str, str, str]] = field(default_factory=set)
+    finished: defaultdict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     not_needed: dict[str, str] = field(default_factory=dict)
     unsupported: set[str] = field(default_factory=set)
@@ -74,10 +74,10 @@ class Ledger:
         account = self._accounts.get(payload.evalset)
         if account is None:
             account = self._accounts[payload.evalset] = Account()
-        key = (payload.arm, payload.role, payload.case)
-        if key in account.finished:
+        finished = account.finished[payload.arm, payload.role]
+        if payload.case in finished:
             return False
-        account.finished.add(key)
+        finished.add(payload.case)
         account.records += map(self._slim, payload.records) if self._slim else payload.records
         if payload.status in ("failed", "error"):
             account.failed.append(
@@ -117,7 +117,7 @@ class Ledger:
     def facts(self, plan: Plan, selected: Sequence[PlannedItem], stop: str | None) -> RunFacts:
         """What happened to the plan, as far as its selected items are concerned."""
         account = self._accounts.get(plan.evalset.name, Account())
-        lost = [item for item in selected if (item.arm, item.role, item.case) not in account.finished]
+        lost = [item for item in selected if item.case not in account.finished[item.arm, item.role]]
         return RunFacts(
             selected=len(selected),
             total=len(plan.items),

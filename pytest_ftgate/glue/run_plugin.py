@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Generator
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +22,8 @@ from pytest_ftgate.model.trial import Plan, PlannedItem
 GARBAGE_AFTER = 10_000
 """New objects before Python looks for reference cycles among them, while items run. Nearly all objects of a
 run stay, or go without that; after every 700, as Python has it, the looking takes a twentieth of all CPU."""
+
+_NOTHING: list[Any] = []
 
 
 class RunPlugin:
@@ -80,7 +85,11 @@ class RunPlugin:
             for each in (item, nextitem):
                 if isinstance(each, EvalsetItem):
                     self.state.prefetch(each)
-        return (yield)
+        result = yield
+        if isinstance(item, EvalsetItem):
+            _slim_reports(item)
+            _forget_notes(item)
+        return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -92,10 +101,7 @@ class RunPlugin:
             return report
         if call.when == "call" and item.result is not None:
             _finish_report(item, report, as_text=self.state.worker is not None)
-        # Of the three reports of an item, which the terminal keeps, one could do with these.
-        if report.keywords == item.told_keywords:
-            report.keywords = item.told_keywords
-        item.told_keywords = report.keywords
+        item.told += (report,)
         return report
 
     def pytest_sessionfinish(self) -> None:
@@ -113,6 +119,37 @@ class RunPlugin:
     def pytest_unconfigure(self) -> None:
         """Stop asking, where the session never started."""
         self.state.close()
+
+
+def _slim_reports(item: EvalsetItem) -> None:
+    """Let the reports of an item have in common what is equal: the terminal keeps them to the end of the
+    session. Every plugin has had its say on them."""
+    for report in item.told:
+        if report.keywords == item.told[0].keywords:
+            report.keywords = item.told[0].keywords
+        report.sections = report.sections or _NOTHING
+        report.user_properties = report.user_properties or _NOTHING
+    item.told = ()
+
+
+def _forget_notes(item: EvalsetItem) -> None:
+    """Take away what pytest notes on every item for the time that it runs, and keeps to the end of the
+    session: 350 bytes of each."""
+    for key in _passing_notes():
+        with suppress(KeyError):
+            del item.stash[key]
+    if not item.stash:
+        pytest.Stash.__init__(item.stash)  # its table goes as well
+
+
+@cache
+def _passing_notes() -> tuple[pytest.StashKey[Any], ...]:
+    with suppress(ImportError):
+        from _pytest.skipping import xfailed_key
+        from _pytest.tmpdir import tmppath_result_key
+
+        return xfailed_key, tmppath_result_key
+    return ()
 
 
 def _finish_report(item: EvalsetItem, report: pytest.TestReport, *, as_text: bool) -> None:

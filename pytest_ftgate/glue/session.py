@@ -174,7 +174,14 @@ class FtgateSession:
         engine = make_engine(
             self.settings, self.registries, list(self.plans.values()), redact=self.redactor.redact
         )
-        runner = Runner(self.settings, self.registries, engine, resign=self._resign, recorder=self._recorder)
+        runner = Runner(
+            self.settings,
+            self.registries,
+            engine,
+            resign=self._resign,
+            recorder=self._recorder,
+            forgets=True,
+        )
         for path, items in self.selected.items():
             runner.add(self.plans[path], items, together=self.together)
         engine.start()

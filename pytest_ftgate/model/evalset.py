@@ -77,6 +77,10 @@ class GraderSpec:
         return f"not-{self.name}" if self.negated else self.name
 
 
+_NO_VARS: Mapping[str, Json] = {}
+"""One for all cases that have none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One example. `has_expected` tells an expected null from none.
@@ -90,7 +94,7 @@ class Case:
     has_expected: bool = False
     context: Json = None
     tags: tuple[str, ...] = ()
-    vars: Mapping[str, Json] = field(default_factory=dict)
+    vars: Mapping[str, Json] = field(default_factory=lambda: _NO_VARS)
     messages: tuple[Message, ...] | None = None
     tools: tuple[Json, ...] | None = None
     group: str | None = None

@@ -10,7 +10,8 @@ V = TypeVar("V")
 
 
 class Lazily(Mapping[K, V]):
-    """`make` of each of the `names`, which are those of `make`'s own mapping; nothing that was made is kept."""
+    """Maps each of `names` to what `make` gives for it. Nothing that was made is kept; `make` raises KeyError
+    for other names."""
 
     __slots__ = ("_make", "_names")
 
@@ -19,6 +20,9 @@ class Lazily(Mapping[K, V]):
 
     def __getitem__(self, name: K) -> V:
         return self._make(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
 
     def __iter__(self) -> Iterator[K]:
         return iter(self._names)

@@ -55,6 +55,12 @@ class Request:
     operation: Literal["chat", "embedding"] = "chat"
 
 
+def forget_messages(request: Request) -> None:
+    """Give up the messages of a request that is never sent again: plans keep all requests to the end of a
+    session, and the texts of 10,000 prompts take megabytes."""
+    object.__setattr__(request, "messages", ())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One request wanted.

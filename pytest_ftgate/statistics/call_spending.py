@@ -36,7 +36,7 @@ def measure_spending(
     if not own:
         return None
     usd = list_usd(own)
-    prompt, completion = list_tokens(own)
+    prompt, completion = tokens = list_tokens(own)
     cost = _spread([usd], groups) if usd else None
     return CallSpending(
         cases=len(own),
@@ -46,7 +46,7 @@ def measure_spending(
         usd_error=_root(cost.covariances[0]) if cost else None,
         prompt_tokens=_mean(prompt),
         completion_tokens=_mean(completion),
-        beside_as_is=_measure_moments(usd, *list_tokens(as_is), groups),
+        beside_as_is=_measure_moments(usd, *(tokens if as_is is own else list_tokens(as_is)), groups),
         over_candidate=None if candidate is None else _compare_usd(usd, list_usd(candidate), groups),
         late=tuple(_measure_late(own, limit, groups, alpha) for limit in sorted(set(limits_s))),
     )
