@@ -77,16 +77,15 @@ class SqliteFile:
         # What is no text makes no response: the store says so of whatever it cannot read.
         return row[0] if isinstance(row[0], str) else ""
 
-    def write_now(self, row: Row) -> bool:
-        """Keep one row where that takes no waiting; False where `write` has to, or has to say what is wrong.
+    def write_now(self, rows: Sequence[Row]) -> bool:
+        """As `write`, without waiting for others; False where it must, or where something is wrong.
 
-        Some 15 µs; once in a few hundred rows SQLite brings them into its main file, and waits for the disk.
+        Once in a few hundred rows SQLite brings them into its main file, and waits for the disk.
         """
         try:
-            self._connection(wait_s=0.0).execute(_insert(1), row)
+            self._insert(rows, wait_s=0.0)
         except sqlite3.Error:
             return False
-        self._keys.add(hash((row.digest, row.draw)))
         return True
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -95,13 +94,11 @@ class SqliteFile:
         One statement per batch: each call into SQLite gives up the interpreter lock, and getting it
         back from a busy event loop takes milliseconds.
         """
-        statement = _insert(len(rows))
-        values = [value for row in rows for value in row]
         give_up_at = time.monotonic() + LOCK_WAIT_S
         while True:
             generation = self._generation
             try:
-                self._connection().execute(statement, values)
+                self._insert(rows)
             except sqlite3.OperationalError as error:
                 if not _is_locked(error) or time.monotonic() > give_up_at:
                     raise self._unusable(error) from None
@@ -111,8 +108,12 @@ class SqliteFile:
                     raise self._unusable(error) from None
                 self._set_aside(generation, str(error))
             else:
-                self._keys.update(hash((row.digest, row.draw)) for row in rows)
                 return
+
+    def _insert(self, rows: Sequence[Row], *, wait_s: float = LOCK_WAIT_S) -> None:
+        values = [value for row in rows for value in row]
+        self._connection(wait_s=wait_s).execute(_insertion(len(rows)), values)
+        self._keys.update(hash((row.digest, row.draw)) for row in rows)
 
     def _may_hold(self, key: int) -> bool:
         """Whether a row of a key with this hash may be there, mostly without asking SQLite.
@@ -213,7 +214,7 @@ class SqliteFile:
 
 
 @cache
-def _insert(rows: int) -> str:
+def _insertion(rows: int) -> str:
     places = ",".join(["(?,?,?,?,?)"] * rows)
     return f"INSERT OR REPLACE INTO responses (digest, draw, model, answered_at, body) VALUES {places}"  # noqa: S608
 

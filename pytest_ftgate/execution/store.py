@@ -99,7 +99,6 @@ class MemoryStore:
 class SqliteStore:
     """`responses.sqlite`: one table, shared by processes.
 
-    Who puts a row writes it; where another holds the file at that moment a thread of its own waits for it.
     A damaged file is renamed to `*.damaged-N` and said so in `notices`. Raises StorageError where
     the file cannot be used at all.
     """
@@ -130,14 +129,12 @@ class SqliteStore:
         except ValueError as error:
             raise StorageError(f"{self._file.path}: a response cannot be stored: {error}") from None
         row = Row(key.digest, key.draw, response.model or "", response.answered_at or now_iso(), body)
-        if self._file.write_now(row):
-            return
         if self._writer is None:
             self._writer = StoreWriter(self._file)
         await self._writer.put(row)
 
     def close(self) -> None:
-        """End the writing thread, after what it was given, and close the file."""
+        """Write what was given, and close the file."""
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()

@@ -1,4 +1,4 @@
-"""Writes rows that have to wait, from a thread of its own: all that came together in one transaction."""
+"""Writes rows, as many in one transaction as have come together."""
 
 from __future__ import annotations
 
@@ -21,24 +21,52 @@ _Entry = tuple[Row, _Done]
 
 
 class StoreWriter:
-    """Takes rows from event loops; each future is done when its row is committed."""
+    """Takes rows from event loops; each future is done when its row is committed.
+
+    A loop writes its rows itself, those of one turn together. Where another process holds the file a thread
+    of its own waits for it.
+    """
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
+        self._given: dict[asyncio.AbstractEventLoop, list[_Entry]] = {}
         self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="ftgate-store", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def put(self, row: Row) -> _Done:
-        """Queue a row. To be called on the loop that waits for it."""
-        done: _Done = asyncio.get_running_loop().create_future()
-        self._queue.put((row, done))
+        """Take a row. To be called on the loop that waits for it."""
+        loop = asyncio.get_running_loop()
+        done: _Done = loop.create_future()
+        given = self._given.get(loop)
+        if given is None:
+            given = self._given[loop] = []
+            loop.call_soon(self._flush, loop)
+        given.append((row, done))
         return done
 
     def close(self) -> None:
-        """Write what is queued and end."""
-        self._queue.put(None)
-        self._thread.join(CLOSE_WAIT_S)
+        """Write what is left and end."""
+        for loop in list(self._given):  # those that ended before their next turn
+            self._hand_over(self._given.pop(loop))
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join(CLOSE_WAIT_S)
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        given = self._given.pop(loop, [])
+        for start in range(0, len(given), BATCH_ROWS):
+            batch = given[start : start + BATCH_ROWS]
+            if self._file.write_now([row for row, _ in batch]):
+                _settle([done for _, done in batch], None)
+            else:
+                self._hand_over(batch)
+
+    def _hand_over(self, batch: Sequence[_Entry]) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="ftgate-store", daemon=True)
+            self._thread.start()
+        for entry in batch:
+            self._queue.put(entry)
 
     def _run(self) -> None:
         ended = False

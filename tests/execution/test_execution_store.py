@@ -280,3 +280,15 @@ def test_a_store_that_was_set_aside_by_another_thread_is_not_set_aside_twice(pat
     first.write([Row(b"k", "1", "m", now_iso(), "{}")])
     assert first.read(b"k", "1") == "{}"
     first.close()
+
+
+def test_what_a_loop_had_no_time_to_write_is_written_at_the_end(path):
+    store = SqliteStore(path)
+
+    async def run():
+        asyncio.create_task(store.put(key(), answer("late")))  # noqa: RUF006
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    store.close()
+    assert get(SqliteStore(path), key()).text == "late"
