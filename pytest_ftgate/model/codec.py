@@ -22,6 +22,7 @@ from pytest_ftgate.model.json_keys import (
     read_texts,
     wrong_value,
 )
+from pytest_ftgate.model.json_writer import write_dense
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import Response, ToolCall, Usage
 from pytest_ftgate.model.trial import TrialKey
@@ -37,7 +38,7 @@ def dump_json(value: Json) -> str:
     unchanged. Raises ValueError for NaN, infinities, circular or too deeply nested values.
     """
     try:
-        text = _DENSE.encode(value)
+        text = write_dense(value)
     except RecursionError:
         raise ValueError("the value is nested too deeply to be written as JSON") from None
     if text.isascii():
@@ -49,7 +50,6 @@ def dump_json(value: Json) -> str:
     return text
 
 
-_DENSE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _ASCII = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
