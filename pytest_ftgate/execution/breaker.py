@@ -40,14 +40,14 @@ class Breaker:
 
     def note_success(self, lane: str) -> None:
         """A response came."""
-        state = self._lanes.setdefault(lane, _State())
+        state = self._state(lane)
         state.has_answered, state.strikes = True, 0
         state.recent.append(False)
 
     def note_failure(self, lane: str, error: ProviderError) -> None:
         """A trial failed for good. Opens for a fatal error, for a server that was never reached, and where
         nearly all fail in ways that another attempt could have cured."""
-        state = self._lanes.setdefault(lane, _State())
+        state = self._state(lane)
         if state.verdict is not None:
             return
         if error.fatal or (error.signature == "infra:connection" and not state.has_answered):
@@ -64,3 +64,9 @@ class Breaker:
         state.verdict = ProviderError(
             "infra:stopped", f"given up after {tried} failed, the last: {error}", retryable=False, fatal=True
         )
+
+    def _state(self, lane: str) -> _State:
+        state = self._lanes.get(lane)
+        if state is None:
+            state = self._lanes[lane] = _State()
+        return state

@@ -16,7 +16,9 @@ TEXT_CHARS = 10 * 2**20
 """Longer answers are cut and read as truncated: nothing sensible is that long."""
 
 
-def read_completion(completion: Any, request: Request, latency_s: float) -> Response:
+def read_completion(
+    completion: Any, request: Request, latency_s: float, answered_at: str | None = None
+) -> Response:
     """The response of a completion. Raises ProviderError where it holds no choice, or a filter took it."""
     if not getattr(completion, "choices", None):
         raise empty_answer(request)
@@ -40,6 +42,7 @@ def read_completion(completion: Any, request: Request, latency_s: float) -> Resp
         cost_usd=read_cost(completion),
         model=_share(completion.model or None),
         system_fingerprint=_share(getattr(completion, "system_fingerprint", None)),
+        answered_at=answered_at,
     )
 
 

@@ -13,7 +13,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from pytest_ftgate.execution.endpoints import vendor_of
@@ -40,6 +40,8 @@ MAX_RECALLED = 256
 _ELSEWHERE = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "SSL_VERIFY", "SSL_CERTIFICATE", "SSL_SECURITY_LEVEL",
               "SSL_ECDH_CURVE")  # fmt: skip
 """Environment that litellm's clients obey and a session of ours would not."""
+
+_NO_LIMIT = nullcontext()
 
 
 class LeanTransport:
@@ -116,7 +118,7 @@ class LeanTransport:
         data = shape.dump(body)
         sent_at.append(time.perf_counter())
         try:
-            async with asyncio.timeout(timeout_s):
+            async with _NO_LIMIT if timeout_s is None else asyncio.timeout(timeout_s):
                 status, headers, content = await _post(session, shape, data)
         except Exception as error:  # noqa: BLE001 - whatever the client raises, litellm says what it means
             return await run_litellm(self._litellm, request, give_arguments(), _raising(error))

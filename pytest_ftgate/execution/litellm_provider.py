@@ -27,6 +27,7 @@ from pytest_ftgate.execution.lean_shapes import OPENAI_ANSWER
 from pytest_ftgate.execution.lean_transport import LeanTransport
 from pytest_ftgate.execution.litellm_replay import capture
 from pytest_ftgate.execution.rate_headers import note_headers
+from pytest_ftgate.execution.store import now_iso
 from pytest_ftgate.execution.vendor_errors import key_name, translate_error
 from pytest_ftgate.model.response import Response
 from pytest_ftgate.model.trial import Request, Trial
@@ -150,8 +151,10 @@ class LitellmProvider:
         except Exception as error:  # noqa: BLE001 - the library raises anything, bare ImportErrors included
             raise translate_error(error, request) from None
         # Preparing takes milliseconds, times all requests that are prepared at once: not the model's time.
-        read = read_embedding if request.operation == "embedding" else read_completion
-        return read(completion, request, time.perf_counter() - min(sent_at, default=started))
+        latency_s = time.perf_counter() - min(sent_at, default=started)
+        if request.operation == "embedding":
+            return read_embedding(completion, request, latency_s)
+        return read_completion(completion, request, latency_s, now_iso())
 
     async def _send_lean(
         self, litellm: Any, request: Request, timeout_s: float, sent_at: list[float], *, is_timed: bool

@@ -157,6 +157,8 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - any other exception is a bug of the provider, said as such
             raise FtgateError(self._redact(_describe_bug(provider, error))) from None
         self._breaker.note_success(lane)
+        if response.attempts == tries.count and response.answered_at:
+            return response
         return replace(response, attempts=tries.count, answered_at=response.answered_at or now_iso())
 
     def _failure(self, error: ProviderError, *, attempts: int, latency_s: float | None) -> Failure:

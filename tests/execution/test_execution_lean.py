@@ -150,7 +150,7 @@ def ask(request: Request, *, is_lean: bool, timeout_s: float = 5.0) -> Response 
     async def run() -> Response | ProviderError:
         provider = LitellmProvider(is_lean=is_lean)
         try:
-            return replace(await provider.send(request, timeout_s), latency_s=None)
+            return replace(await provider.send(request, timeout_s), latency_s=None, answered_at=None)
         except ProviderError as failure:
             return failure
         finally:
