@@ -7,6 +7,7 @@ import shlex
 from pytest_ftgate.decision.completeness import describe_gaps, describe_selection
 from pytest_ftgate.decision.situation import Situation
 from pytest_ftgate.decision.wording import format_count, join_names, to_ascii
+from pytest_ftgate.model.evalset import CANDIDATE
 from pytest_ftgate.model.finding import Finding
 from pytest_ftgate.model.verdict import Verdict
 
@@ -15,12 +16,15 @@ ASKS = "# asks the model"
 
 
 def run_command(situation: Situation, *options: str) -> str:
-    """The command that runs this evalset, quoted for a shell.
+    """The command that runs this evalset, quoted for a shell, with the models that the command line named.
 
     It always says that it asks and so may cost: the run before it may have been a replay, and a verdict
     must not depend on what came from the store.
     """
-    command = shlex.join(["pytest", "--ftgate", situation.summary.path, *options])
+    models: list[str] = []
+    for role, model in situation.summary.stated_models.items():
+        models += "--ftgate-use-model", model if role == CANDIDATE else f"{role}={model}"
+    command = shlex.join(["pytest", "--ftgate", situation.summary.path, *models, *options])
     return f"{command}  {ASKS}"
 
 

@@ -153,7 +153,7 @@ class Summary:
     what this run paid, `serving_cost_usd` what of it went to judges and embedders (None: not asked, or no
     price known). `judged_cases` = cases with expected outputs, or whose graders need none, under `as_is`.
     `further_trials`: judged repeats beyond those planned, for recurrence alone. `baseline`: the run
-    against an earlier one (None: none was named).
+    against an earlier one (None: none was named). `stated_models`: role → model of the command line.
     """
 
     evalset: str
@@ -182,6 +182,7 @@ class Summary:
     stale: int = 0
     not_recorded: int = 0
     settings_hash: str = ""
+    stated_models: Mapping[str, str] = field(default_factory=dict)
     resolved_models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     confusion: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     fields: Mapping[str, Rate] = field(default_factory=dict)

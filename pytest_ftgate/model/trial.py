@@ -142,6 +142,7 @@ class Plan:
     `multiplicity` is M of the correction for several arms: the applicable arms planned.
     `retrievals`: what each arm that searches documents reached.
     `shard`: `items` are those of its cases only, every arm and repeat of them is run, and nothing is decided.
+    `stated_models`: role → model of the command line, which the evalset need not name.
     """
 
     evalset: Evalset
@@ -155,3 +156,4 @@ class Plan:
     retrievals: tuple[Retrieval, ...] = ()
     settings_hash: str = ""
     shard: Shard | None = None
+    stated_models: Mapping[str, str] = field(default_factory=dict)

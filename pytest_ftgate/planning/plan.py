@@ -87,6 +87,7 @@ def build_plan(
         retrievals=retrievals,
         settings_hash=_hash_settings(evalset, arms, repeats, multiplicity),
         shard=settings.shard,
+        stated_models=settings.models,
     )
 
 

@@ -416,6 +416,14 @@ def test_the_next_command_says_that_it_asks_whatever_this_run_sent():
         assert command == "pytest --ftgate evals/tickets.evalset.yaml  # asks the model"
 
 
+def test_the_next_command_names_the_models_that_this_one_named():
+    evalset, summary = worlds()["inconclusive"]
+    stated = {"candidate": "openai/one", "judge": "openai/two; rm"}
+    command = judge(evalset, replace(summary, stated_models=stated)).verdict.next_command
+    options = "--ftgate-use-model openai/one --ftgate-use-model 'judge=openai/two; rm'"
+    assert command == f"pytest --ftgate evals/tickets.evalset.yaml {options}  # asks the model"
+
+
 @pytest.mark.parametrize("changes", [{"stale": 1}, {"not_recorded": 2}])
 def test_after_an_incomplete_replay_the_next_command_records(changes):
     verdict = verdict_of(replace(justified(), requests_sent=0, **changes))
