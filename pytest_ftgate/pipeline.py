@@ -59,6 +59,7 @@ def summarise_run(
     )
     return replace(
         summary,
+        stated_models=plan.stated_models,
         knowledge=_price_knowledge(plan),
         patterns=patterns,
         findings=(

@@ -86,7 +86,6 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
         stale=infra_errors.get("infra:stale", 0),
         not_recorded=infra_errors.get("infra:not_recorded", 0),
         settings_hash=plan.settings_hash,
-        stated_models=plan.stated_models,
         resolved_models=list_models(records),
         confusion=count_confusions(as_is),
         fields=measure_fields(as_is, frame.groups, alpha=alpha),
