@@ -276,7 +276,7 @@ class Engine:
             self._outcomes[key] = outcome
             event = self._awaited.pop(key, None)
         if event is not None:
-            event.set()
+            self._way.tell(event)
 
     def _fail_pending(self) -> None:
         """Nobody may wait for ever for an engine that has ended."""

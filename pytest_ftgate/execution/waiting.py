@@ -24,7 +24,7 @@ GAP_S = 0.001
 """Answers to what was asked together come as a crowd: in so short a gap between two the loop is not idle."""
 
 LONGEST_S = 0.05
-"""One wait for the interpreter: a loop that is never idle must not stop all judging."""
+"""One wait for an idle loop: one that never is must not stop all judging."""
 
 _STEP_S = 0.5
 """On Windows a wait without end cannot be interrupted by Ctrl-C."""
@@ -50,34 +50,59 @@ class RightOfWay:
     def __init__(self) -> None:
         self._has_events: Callable[[], bool] = bool
         self._is_idle = True
-        self.is_awaited = False
-        """Whether somebody gives way."""
+        self._gives_way = False
         self._told: SimpleQueue[None] = SimpleQueue()
+        self._owed: list[threading.Event] = []
+        self._owed_from_s = 0.0
 
     def run(self, main: Coroutine[object, object, None]) -> None:
         """Run a loop of this thread until `main` is done."""
-        with asyncio.Runner(loop_factory=self._make_loop if _CAN_WATCH else None) as runner:
-            runner.run(main)
+        try:
+            with asyncio.Runner(loop_factory=self._make_loop if _CAN_WATCH else None) as runner:
+                runner.run(main)
+        finally:
+            self.note_idle()
 
     def give(self) -> None:
         """Return once the loop is idle, or after `LONGEST_S`."""
-        self.is_awaited = True
+        self._gives_way = True
         # Idle, but with events: the loop waits for the interpreter, not for answers.
         if not self._is_idle or self._has_events():
             with suppress(Empty):
                 self._told.get(timeout=LONGEST_S)
-        self.is_awaited = False
+        self._gives_way = False
+
+    def tell(self, event: threading.Event) -> None:
+        """Wake who waits for an event once the loop is idle, or after `LONGEST_S`."""
+        if self._is_idle:
+            event.set()
+            return
+        if not self._owed:
+            self._owed_from_s = time.monotonic()
+        self._owed.append(event)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits until the loop is idle."""
+        return self._gives_way or bool(self._owed)
 
     def note_idle(self) -> None:
         """The loop has nothing to do."""
         self._is_idle = True
-        if self.is_awaited:
-            self.is_awaited = False
+        self._wake()
+        if self._gives_way:
+            self._gives_way = False
             self._told.put(None)
 
     def note_busy(self) -> None:
         """It has again."""
         self._is_idle = False
+        if self._owed and time.monotonic() > self._owed_from_s + LONGEST_S:
+            self._wake()
+
+    def _wake(self) -> None:
+        while self._owed:
+            self._owed.pop().set()
 
     def _make_loop(self) -> asyncio.AbstractEventLoop:
         selector = _WatchedSelector(self)
@@ -99,6 +124,7 @@ class _WatchedSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         found = super().select(0)
         if found or (timeout is not None and timeout <= 0):
+            self._way.note_busy()
             return found
         if self._way.is_awaited:
             gap_s = GAP_S if timeout is None else min(GAP_S, timeout)

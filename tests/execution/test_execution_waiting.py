@@ -76,6 +76,52 @@ def test_a_loop_that_is_never_idle_does_not_stop_the_others(monkeypatch: pytest.
         may_end.set()
 
 
+def test_who_waits_for_an_answer_is_woken_when_the_loop_is_idle() -> None:
+    way, told, done = RightOfWay(), threading.Event(), list[int]()
+
+    def work() -> None:
+        way.tell(told)
+        time.sleep(BLOCK_S / 10)
+        assert not told.is_set()
+        done.append(1)
+
+    with running(way) as call:
+        call(work)
+        assert told.wait(600.0)
+        assert done == [1]
+
+
+def test_who_waits_for_an_answer_is_woken_where_the_loop_is_never_idle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "LONGEST_S", 0.001)
+    way, told, may_end = RightOfWay(), threading.Event(), threading.Event()
+
+    def go_on() -> None:
+        if not may_end.is_set():
+            asyncio.get_running_loop().call_soon(go_on)
+
+    with running(way) as call:
+        call(go_on)
+        call(lambda: way.tell(told))
+        assert told.wait(600.0)
+        may_end.set()
+
+
+def test_who_waits_is_woken_when_the_loop_ends() -> None:
+    way, told = RightOfWay(), threading.Event()
+
+    async def serve() -> None:
+        way.tell(told)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        way.run(serve())
+    assert told.is_set()
+    way.tell(later := threading.Event())
+    assert later.is_set()
+
+
 def test_many_threads_give_way_at_once() -> None:
     way = RightOfWay()
 
