@@ -86,7 +86,7 @@ def summarise_arm(
         latency_p95_s=find_quantile(latencies, 0.95),
         schema_enforced=arm.schema_enforced or _find_worst(counts.enforced),
         probe=frame.facts.probes.get(arm.name, ""),
-        repeats=min(max(counts.answered.values(), default=0), frame.plan.repeats),
+        repeats=min(max((case.answers for case in taken), default=0), frame.plan.repeats),
         draw=arm.draw,
         icc=estimate_icc(counts.passed, graded),
         tallies=_build_tallies(frame, counts),

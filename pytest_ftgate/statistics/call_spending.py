@@ -66,10 +66,9 @@ def list_usd(spending: ByCase) -> dict[str, float]:
 
 def list_tokens(spending: ByCase) -> tuple[dict[str, float], dict[str, float]]:
     """Case → prompt tokens, case → completion tokens of an answer, for the cases that say them."""
-    metered = {name: case for name, case in spending.items() if case.metered}
     return (
-        {name: case.prompt_tokens / case.metered for name, case in metered.items()},
-        {name: case.completion_tokens / case.metered for name, case in metered.items()},
+        {name: case.prompt_tokens / case.metered for name, case in spending.items() if case.metered},
+        {name: case.completion_tokens / case.metered for name, case in spending.items() if case.metered},
     )
 
 
@@ -129,7 +128,8 @@ def _sum_residuals(
 
 
 def _count_clusters(cases: Iterable[str], groups: Groups) -> int:
-    return len({_name_cluster(case, groups) for case in cases})
+    found = [groups.get(case) for case in cases]
+    return found.count(None) + len({group for group in found if group is not None})
 
 
 def _name_cluster(case: str, groups: Groups) -> tuple[bool, str]:

@@ -21,6 +21,7 @@ from pytest_ftgate.statistics.breakdowns import (
     measure_tags,
 )
 from pytest_ftgate.statistics.call_spending import measure_spending
+from pytest_ftgate.statistics.intervals import Groups
 from pytest_ftgate.statistics.judges import measure_judges
 from pytest_ftgate.statistics.paired import compare_tallies
 from pytest_ftgate.statistics.rates import adjust_level
@@ -50,17 +51,13 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
     records = set_further_aside(set_aside(records, facts.looks), plan.repeats)
     on_dev = count_records(keep_dev(evalset, records))
     records = keep_judging(evalset, records, partial=facts.partial)
-    counts = count_records(records)
-    frame = ArmFrame(
-        plan=plan,
-        facts=facts,
-        groups={case.id: case.group for case in evalset.cases if case.group is not None},
-        format_cases=find_format_cases(plan, records),
-        planned=_count_planned(plan),
-        follow_ups=measure_follow_ups(records),
-    )
-    arms = compare_on_dev(evalset, tuple(_summarise_arms(frame, counts)), on_dev, frame.groups)
+    groups = {case.id: case.group for case in evalset.cases if case.group is not None}
     as_is = keep_as_is(records)
+    fields = measure_fields(as_is, groups, alpha=alpha)
+    # From here on the counts of all cases are in memory.
+    counts = count_records(records)
+    frame = _frame_arms(plan, records, facts, groups)
+    arms = compare_on_dev(evalset, tuple(_summarise_arms(frame, counts)), on_dev, frame.groups)
     as_is_counts = counts.get((AS_IS, CANDIDATE), Counts())
     infra_errors = count_infra_errors(records)
     return Summary(
@@ -88,7 +85,7 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
         settings_hash=plan.settings_hash,
         resolved_models=list_models(records),
         confusion=count_confusions(as_is),
-        fields=measure_fields(as_is, frame.groups, alpha=alpha),
+        fields=fields,
         tags=measure_tags(evalset, as_is_counts, frame.groups, alpha=alpha),
         infra_errors=infra_errors,
         requests_sent=facts.requests_sent,
@@ -98,6 +95,17 @@ def summarise(plan: Plan, records: Sequence[Record], facts: RunFacts) -> Summary
         judges=measure_judges(plan, records, frame.groups),
         further_trials=further,
         split=describe_split(evalset, arms, records, partial=facts.partial),
+    )
+
+
+def _frame_arms(plan: Plan, records: Sequence[Record], facts: RunFacts, groups: Groups) -> ArmFrame:
+    return ArmFrame(
+        plan=plan,
+        facts=facts,
+        groups=groups,
+        format_cases=find_format_cases(plan, records),
+        planned=_count_planned(plan),
+        follow_ups=measure_follow_ups(records),
     )
 
 

@@ -54,7 +54,6 @@ class Counts:
     call_failed: dict[str, int] = field(default_factory=dict)
     format_failed: dict[str, int] = field(default_factory=dict)
     uncited: dict[str, int] = field(default_factory=dict)
-    answered: dict[str, int] = field(default_factory=dict)
     errors: int = 0
     unanswered: int = 0
     enforced: set[SchemaEnforced] = field(default_factory=set)
@@ -75,7 +74,6 @@ class Counts:
         if record.schema_enforced is not None:
             self.enforced.add(record.schema_enforced)
         if record.outcome == "passed" or not record.is_unanswered:
-            self.answered[case] = self.answered.get(case, 0) + 1
             self._add_answer(case, record)
             spending = self.spending.get(case)
             if spending is None:
