@@ -12,6 +12,7 @@ from random import Random
 
 from pytest_ftgate.errors import ProviderError
 from pytest_ftgate.execution.limits import PAUSE_CAP_S
+from pytest_ftgate.execution.time_limit import TimeLimit
 from pytest_ftgate.model.response import Response
 
 RETRY_AFTER_CAP_S = PAUSE_CAP_S
@@ -65,17 +66,20 @@ async def send_with_retries(
     random: Random,
     *,
     before_attempt: Callable[[], Awaitable[None]],
+    limit: TimeLimit | None = None,
 ) -> Response:
     """The response of the first attempt that succeeds; raises the ProviderError of the last one.
 
     `before_attempt` is awaited before each try, which it may hold up, and may raise to give up at once.
+    `limit`: that of the policy, where many share one.
     """
+    limit = limit or TimeLimit(policy.timeout_s)
     attempt = 0
     while True:
         attempt += 1
         await before_attempt()
         try:
-            return await _send_in_time(send, policy.timeout_s)
+            return await _send_in_time(send, limit)
         except ProviderError as error:
             if not error.retryable or attempt >= policy.max_attempts:
                 raise
@@ -83,13 +87,12 @@ async def send_with_retries(
         await asyncio.sleep(wait)
 
 
-async def _send_in_time(send: Callable[[], Awaitable[Response]], timeout_s: float) -> Response:
+async def _send_in_time(send: Callable[[], Awaitable[Response]], limit: TimeLimit) -> Response:
     try:
-        async with asyncio.timeout(timeout_s):
-            return await send()
+        return await limit.hold(send)
     except TimeoutError:
         raise ProviderError(
             "infra:timeout",
-            f"no answer within {timeout_s:g} s. Raise --ftgate-timeout, or lower --ftgate-concurrency.",
+            f"no answer within {limit.seconds:g} s. Raise --ftgate-timeout, or lower --ftgate-concurrency.",
             retryable=True,
         ) from None

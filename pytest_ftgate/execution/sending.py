@@ -18,6 +18,7 @@ from pytest_ftgate.execution.gate import Gate
 from pytest_ftgate.execution.prices import Estimator, price_response
 from pytest_ftgate.execution.retry import RetryPolicy, send_with_retries
 from pytest_ftgate.execution.store import ResponseStore, StoreKey, follow_up_key, now_iso, store_key
+from pytest_ftgate.execution.time_limit import TimeLimit
 from pytest_ftgate.execution.turns import fail_after, sum_turns
 from pytest_ftgate.model.evalset import Price
 from pytest_ftgate.model.protocols import Provider
@@ -52,6 +53,7 @@ class Sender:
         self._provider_for, self._store, self._policy = provider_for, store, policy
         self._follow_up, self._redact, self._refresh = follow_up, redact, refresh
         self._random = random or Random()  # noqa: S311 - jitter, not secrets
+        self._limit = TimeLimit(policy.timeout_s)
         self._since = now_iso()
         self._shared: dict[StoreKey, asyncio.Future[Answer | Exception]] = {}
         self._breaker = Breaker()
@@ -147,7 +149,7 @@ class Sender:
         try:
             await _prepare(provider, request)
             response = await send_with_retries(
-                tries.send, self._policy, self._random, before_attempt=tries.enter
+                tries.send, self._policy, self._random, before_attempt=tries.enter, limit=self._limit
             )
         except ProviderError as error:
             self._breaker.note_failure(lane, error)
