@@ -106,14 +106,17 @@ class RightOfWay:
 
     def _make_loop(self) -> asyncio.AbstractEventLoop:
         selector = _WatchedSelector(self)
-        self._has_events = partial(_has_events, selector.fileno())
+        poll = select.poll()
+        poll.register(selector.fileno(), select.POLLIN)
+        self._has_events = partial(_has_events, poll)
         return asyncio.SelectorEventLoop(selector)
 
 
-def _has_events(selector: int) -> bool:
-    poll = select.poll()
-    poll.register(selector, select.POLLIN)
-    return any(event & select.POLLIN for _, event in poll.poll(0))
+def _has_events(poll: select.poll) -> bool:
+    try:
+        return any(event & select.POLLIN for _, event in poll.poll(0))
+    except RuntimeError:  # another thread asks at this moment
+        return True
 
 
 class _WatchedSelector(selectors.DefaultSelector):
@@ -122,14 +125,14 @@ class _WatchedSelector(selectors.DefaultSelector):
         self._way = way
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        found = super().select(0)
-        if found or (timeout is not None and timeout <= 0):
+        if timeout is not None and timeout <= 0:
             self._way.note_busy()
-            return found
+            return super().select(timeout)
         if self._way.is_awaited:
             gap_s = GAP_S if timeout is None else min(GAP_S, timeout)
             found = super().select(gap_s)
             if found or gap_s == timeout:
+                self._way.note_busy()
                 return found
             timeout = None if timeout is None else timeout - gap_s
         self._way.note_idle()

@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -111,26 +111,38 @@ def measure(command: list[str], folder: Path, server: Server, expected: int) -> 
     return {**row, "peak": float(seen.peak), "server_cpu": seen.cpu}
 
 
-def run_rounds(cases: int, options: argparse.Namespace) -> dict[str, list[Row]]:
+def run_rounds(options: argparse.Namespace) -> dict[int, dict[str, list[Row]]]:
+    """Rows by number of cases and kind. A round has all numbers of cases, for a machine changes its speed."""
     server = Server(options.latency_ms / 1000)
-    rows: dict[str, list[Row]] = {kind: [] for kind in options.kinds}
+    found: dict[int, dict[str, list[Row]]] = {
+        cases: {kind: [] for kind in options.kinds} for cases in options.cases
+    }
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_files(folder, server.base_url, cases)
+        for cases in options.cases:
+            (Path(name) / str(cases)).mkdir()
+            write_files(Path(name) / str(cases), server.base_url, cases)
         for number in range(options.rounds + 1):
-            order = [kind for kind in options.kinds if kind != "rerun"]
-            order = order if number % 2 else order[::-1]
-            if "rerun" in options.kinds:
-                order.insert(order.index("ftgate") + 1, "rerun")
-            for kind in order:
-                command = command_of(kind, options, server.base_url, f"run-{number}")
-                is_asking = kind in ("aiohttp", "litellm", "ftgate", "lean")
-                row = measure(command, folder, server, cases if is_asking else 0)
-                if number:  # round 0 compiles
-                    rows[kind].append(row)
-                print(number, kind, *(f"{key} {value:.2f}" for key, value in row.items()), flush=True)
+            for cases, rows in found.items():
+                for kind, row in run_round(number, cases, Path(name), server, options):
+                    if number:  # round 0 compiles
+                        rows[kind].append(row)
     server.close()
-    return rows
+    return found
+
+
+def run_round(
+    number: int, cases: int, folder: Path, server: Server, options: argparse.Namespace
+) -> Iterator[tuple[str, Row]]:
+    order = [kind for kind in options.kinds if kind != "rerun"]
+    order = order if number % 2 else order[::-1]
+    if "rerun" in options.kinds:
+        order.insert(order.index("ftgate") + 1, "rerun")
+    for kind in order:
+        command = command_of(kind, options, server.base_url, f"run-{number}")
+        is_asking = kind in ("aiohttp", "litellm", "ftgate", "lean")
+        row = measure(command, folder / str(cases), server, cases if is_asking else 0)
+        print(number, cases, kind, *(f"{key} {value:.2f}" for key, value in row.items()), flush=True)
+        yield kind, row
 
 
 def find_latency(times: float, concurrency: int) -> float:
@@ -196,7 +208,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.litellm_at is not None:
         options.latency_ms = round(find_latency(options.litellm_at, options.concurrency))
-    found = {cases: run_rounds(cases, options) for cases in options.cases}
+    found = run_rounds(options)
     for cases, rows in found.items():
         show(rows, cases, options)
     fewest, most = min(found), max(found)
