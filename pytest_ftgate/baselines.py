@@ -77,15 +77,18 @@ def describe_baseline(
     room = _find_room(len(evalset.cases), sum(map(len, judged.values())))
     hashes = hash_cases(evalset)
     digests: dict[int, str] = {}
+    counts: Counter[str] = Counter()
     for specs in plan.graders.values():
         if id(specs) not in digests:
             digests[id(specs)] = _digest_graders(specs, evalset.models, registries)
+        counts[digests[id(specs)]] += 1
     return Baseline(
         evalset=evalset.name,
         path=evalset.path,
         bar=summary.bar,
         alpha=evalset.decision.alpha,
         graded_by=SERIES,
+        graders=min(counts, key=lambda each: (-counts[each], each), default=""),
         gaps=find_gaps(summary),
         tied_to_prompt=summary.tied_to_prompt,
         gates=tuple(gate for gate in evalset.gates if reads_baseline(gate, evalset.models)),
@@ -212,18 +215,16 @@ def _describe_arm(
 
 
 def _describe_outcome(records: Sequence[Record], room: int) -> CaseOutcome:
-    passed = sum(record.outcome == "passed" for record in records)
-    usual = "passed" if 2 * passed > len(records) else "failed"
-    shown = min(
-        (record for record in records if record.outcome == usual),
-        key=lambda record: record.key.repeat,
-        default=None,
-    )
-    failures = Counter(record.signature for record in records if record.outcome == "failed")
+    passed = [record for record in records if record.outcome == "passed"]
+    failed = [record for record in records if record.outcome == "failed"]
+    usual = passed if 2 * len(passed) > len(records) else failed
+    shown = min(usual, key=lambda record: record.key.repeat, default=None)
     return CaseOutcome(
         graded=len(records),
-        passed=passed,
-        failures={signature: count for signature, count in failures.items() if signature is not None},
+        passed=len(passed),
+        failures=Counter([record.signature for record in failed if record.signature is not None])
+        if failed
+        else {},
         answer=None if shown is None else _read_answer(shown, room),
     )
 

@@ -77,4 +77,4 @@ def make_further(item: PlannedItem, plan: Plan) -> Iterator[Trial]:
     """The trials that an item is given beyond the plan: fresh draws of its item's request."""
     last = item.trials[-1]
     for repeat in range(plan.repeats + 1, plan.repeats + plan.evalset.decision.further_repeats + 1):
-        yield replace(last, key=replace(last.key, repeat=repeat), draw=rename_draw(last.draw, repeat))
+        yield replace(last, key=last.key._replace(repeat=repeat), draw=rename_draw(last.draw, repeat))

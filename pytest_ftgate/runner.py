@@ -17,6 +17,7 @@ from pytest_ftgate.further_repeats import list_further_trials
 from pytest_ftgate.grading.apply import judge_trial
 from pytest_ftgate.looks import climbs, plan_looks
 from pytest_ftgate.model.evalset import AS_IS, CANDIDATE
+from pytest_ftgate.model.quickly_made import quickly_made
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import Answer, Failure, Response, SchemaEnforced
 from pytest_ftgate.model.run import Looks
@@ -36,6 +37,7 @@ PROBE_CASE = "ftgate-probe"
 _NOT_REPLAYED = frozenset(("infra:not_recorded", "infra:stale"))
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemResult:
     """What an item came to. `dropped`: trials left out because repeats are identical.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pytest_ftgate.execution.engine import Engine
 from pytest_ftgate.execution.prices import price_response
@@ -18,6 +18,7 @@ from pytest_ftgate.grading.apply import asks
 from pytest_ftgate.grading.asking import list_questions
 from pytest_ftgate.model.evalset import EMBEDDER, Case, ModelSpec
 from pytest_ftgate.model.protocols import Question
+from pytest_ftgate.model.quickly_made import quickly_made
 from pytest_ftgate.model.response import Answer, Response
 from pytest_ftgate.model.trial import Plan, Request, Trial, TrialKey, is_serving_role, serving_role
 from pytest_ftgate.planning.fingerprint import request_hash
@@ -59,7 +60,7 @@ def _make_trial(plan: Plan, trial: Trial, question: Question, position: int, ind
     )
     role = serving_role(question.role, trial.key, position)
     return Trial(
-        key=replace(trial.key, role=role, repeat=index),
+        key=trial.key._replace(role=role, repeat=index),
         request=request,
         request_hash=request_hash(request),
         # Equal questions about equal answers are one question, whichever case, arm or repeat they are of.
@@ -67,6 +68,7 @@ def _make_trial(plan: Plan, trial: Trial, question: Question, position: int, ind
     )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """The replies about one answer. `asked` pairs each question with its reply, in order.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ class StoredAnswers:
         was_run = self._stored.arm(trial.key.arm).get("status") == "run"
         if own is not None or was_run or trial.source_arm is None:
             return own
-        return self._records.get(replace(trial.key, arm=trial.source_arm))
+        return self._records.get(trial.key._replace(arm=trial.source_arm))
 
     async def complete(self, trial: Trial, request: Request, timeout_s: float) -> Response:
         """The stored answer; raises ProviderError for what was no answer, or is none to this request."""

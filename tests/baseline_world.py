@@ -32,6 +32,7 @@ def build_baseline(counts: Counts, *, groups: Mapping[str, str] | None = None, *
     """One arm `as_is`; each case's hash is its id."""
     usual: dict[str, Any] = {
         "evalset": "t", "path": "t.evalset.yaml", "bar": 0.8, "alpha": 0.05, "graded_by": "0.1",
+        "graders": "g",
         "cases": {
             case: BaselineCase(id=case, hash=f"h-{case}", graders="g", group=(groups or {}).get(case))
             for case in counts

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from pytest_ftgate.model.evalset import Json, Location
+from pytest_ftgate.model.quickly_made import quickly_made
 
 Step: TypeAlias = str | int
 Path: TypeAlias = tuple[Step, ...]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A parsed file, or one row of one, with the lines of its parts.
@@ -45,6 +47,7 @@ class Document:
         return line
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Place:
     """A path in a document."""
@@ -63,7 +66,7 @@ class Place:
 
 def write_pointer(path: Path) -> str:
     """RFC 6901: '' for the whole document, else '/a/0/b' with ~ and / escaped."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "".join(["/" + str(step).replace("~", "~0").replace("/", "~1") for step in path])
 
 
 def _find_child(node: Json, step: Step) -> int | None:

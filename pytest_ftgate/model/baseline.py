@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_ftgate.model.evalset import GateSpec, Json
+from pytest_ftgate.model.quickly_made import quickly_made
 
 BASELINE = "baseline"
 """What a gate says it holds a run `against`."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineCase:
     """A case as it was asked. `hash`: of what it asks and expects; `graders`: of the rules that judged it.
@@ -30,6 +32,7 @@ class BaselineCase:
     is_dev: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseOutcome:
     """What a case came to under an arm × role: trials judged, passed, and failed by signature.
@@ -72,7 +75,8 @@ class BaselineArm:
 class Baseline:
     """One evalset of a run. `gates` are those that hold it against a baseline.
 
-    `graded_by`: the release series of pytest-ftgate. `gaps`: why it is no whole run ("" = it is one).
+    `graded_by`: the release series of pytest-ftgate. `graders`: the rules of most cases. `gaps`: why it is no
+    whole run ("" = it is one).
     """
 
     evalset: str
@@ -80,6 +84,7 @@ class Baseline:
     bar: float
     alpha: float
     graded_by: str
+    graders: str
     gaps: str = ""
     tied_to_prompt: bool = True
     gates: tuple[GateSpec, ...] = ()

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from pytest_ftgate.model.quickly_made import quickly_made
+
 Json: TypeAlias = Any
 """Any JSON value: None, bool, int, float, str, list or dict with string keys."""
 
@@ -26,6 +28,7 @@ RECORDED_MODEL = "recorded"
 """Model id of replayed answers whose model nobody named."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
     """A place in a file. `line` is 1-based; `pointer` a JSON pointer ('' is the whole document)."""
@@ -81,6 +84,7 @@ _NO_VARS: Mapping[str, Json] = {}
 """One for all cases that have none."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One example. `has_expected` tells an expected null from none.
@@ -220,12 +224,12 @@ class Evalset:
     @property
     def judging_cases(self) -> tuple[Case, ...]:
         """The cases that judge: all, or those that are not `split: dev`."""
-        return tuple(case for case in self.cases if case.judges)
+        return tuple([case for case in self.cases if case.split != "dev"])
 
     @property
     def dev_cases(self) -> frozenset[str]:
         """Ids of the cases that arms are compared on and that judge none; empty where all judge."""
-        return frozenset(case.id for case in self.cases if not case.judges)
+        return frozenset([case.id for case in self.cases if case.split == "dev"])
 
     def case(self, case_id: str) -> Case:
         """The case with that id; raises KeyError."""

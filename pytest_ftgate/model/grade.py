@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from pytest_ftgate.model.quickly_made import quickly_made
+
 Outcome: TypeAlias = Literal["passed", "failed", "error", "ungraded"]
 
 KINDS = (
@@ -46,6 +48,7 @@ def is_unanswered(signature: str | None) -> bool:
     return signature is not None and signature.startswith("infra:")
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
     """One grader's judgement of one response.

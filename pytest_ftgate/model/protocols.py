@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pytest_ftgate.model.evalset import ArmSpec, Case, Evalset, GateSpec, GraderSpec, Json, Message, ModelSpec
 from pytest_ftgate.model.grade import Grade
+from pytest_ftgate.model.quickly_made import quickly_made
 from pytest_ftgate.model.response import Answer, Response
 from pytest_ftgate.model.trial import Request, Trial
 from pytest_ftgate.model.vectors import Vector
@@ -32,6 +33,7 @@ class ParsedOutput(Protocol):
     def tolerant(self) -> bool: ...
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradeContext:
     """All that a grader sees of one trial. `expected` is `spec.value` where given, else the case's.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_ftgate.model.grade import Grade, Outcome, is_unanswered
+from pytest_ftgate.model.quickly_made import quickly_made
 from pytest_ftgate.model.response import SchemaEnforced, ToolCall, Usage
 from pytest_ftgate.model.trial import TrialKey
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One line of `records.jsonl` (schemas/record.schema.json).

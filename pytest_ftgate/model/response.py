@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from pytest_ftgate.model.quickly_made import quickly_made
+
 SchemaEnforced: TypeAlias = Literal["enforced", "unsupported", "unverified"]
 
 
@@ -12,6 +14,7 @@ STOP_SIGNATURES = ("infra:budget", "infra:stopped")
 """Of trials that were not asked: a cap on money or tokens was reached, or their model was given up."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Token counts of one response, summed over the turns of a trial."""
@@ -22,6 +25,7 @@ class Usage:
     reasoning_tokens: int = 0
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
     """A native tool call. `arguments` is the raw text the model produced (JSON or not)."""
@@ -31,6 +35,7 @@ class ToolCall:
     id: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """A model's answer. `text` is None where only tool calls came. Times in seconds, cost in USD.

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pytest_ftgate.model.evalset import Evalset, GraderSpec, Json, Message
+from pytest_ftgate.model.quickly_made import quickly_made
 from pytest_ftgate.model.retrieval import Passage, Retrieval
 from pytest_ftgate.model.settings import Shard
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class TrialKey:
-    """Identity of a trial. `repeat` is 1-based."""
+class TrialKey(NamedTuple):
+    """Identity of a trial. `repeat` is 1-based. A tuple, for it is looked up a dozen times a trial."""
 
     evalset: str
     case: str
@@ -39,6 +39,7 @@ def is_serving_role(role: str) -> bool:
     return ":" in role
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What is sent. `response_format` and `tools` are in OpenAI form; `params` are the model's.
@@ -61,6 +62,7 @@ def forget_messages(request: Request) -> None:
     object.__setattr__(request, "messages", ())
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One request wanted.
@@ -123,6 +125,7 @@ class PlannedArm:
     draw: Draw | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedItem:
     """What becomes one pytest item: all repeats of a case under an arm by a role."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pytest_ftgate.model.evalset import Json
 from pytest_ftgate.model.response import Answer, Failure, Response, SchemaEnforced
@@ -98,7 +98,7 @@ def _make_probe(trial: Trial, question: str, case: str, seed: int, repeat: int) 
         tools=None if tool is None else tuple(_write_tool(each, schema) for each in asked.tools or ()),
     )
     probe = Trial(
-        key=replace(trial.key, case=case, repeat=repeat),
+        key=trial.key._replace(case=case, repeat=repeat),
         request=request,
         request_hash=request_hash(request),
         draw=str(repeat),

@@ -147,7 +147,7 @@ def _copy_item(item: PlannedItem, case: str, repeats: int) -> PlannedItem:
     trials = tuple(
         replace(
             first,
-            key=replace(first.key, case=case, repeat=repeat),
+            key=first.key._replace(case=case, repeat=repeat),
             request_hash=f"{first.source_arm or item.arm}/{case}",
             draw=str(repeat),
         )

@@ -97,7 +97,6 @@ def encode_baseline(baseline: Baseline) -> dict[str, Json]:
 
     Cases and their outcomes are encoded when they are looked at.
     """
-    usual = _find_usual(case.graders for case in baseline.cases.values())
     head: dict[str, Json] = {
         "ftgate_baseline": FORMAT,
         "evalset": baseline.evalset,
@@ -105,7 +104,7 @@ def encode_baseline(baseline: Baseline) -> dict[str, Json]:
         "bar": baseline.bar,
         "alpha": baseline.alpha,
         "graded_by": baseline.graded_by,
-        "graders": usual,
+        "graders": baseline.graders,
     }
     if baseline.gaps:
         head["gaps"] = baseline.gaps
@@ -113,15 +112,8 @@ def encode_baseline(baseline: Baseline) -> dict[str, Json]:
         head["tied_to_prompt"] = False
     if baseline.gates:
         head["gates"] = [_encode_gate(gate) for gate in baseline.gates]
-    cases = Lazily(sorted(baseline.cases), lambda name: _encode_case(baseline.cases[name], usual))
+    cases = Lazily(sorted(baseline.cases), lambda name: _encode_case(baseline.cases[name], baseline.graders))
     return {**head, "cases": cases, "arms": [_encode_arm(arm) for arm in baseline.arms]}
-
-
-def _find_usual(graders: Iterable[str]) -> str:
-    counts: dict[str, int] = {}
-    for each in graders:
-        counts[each] = counts.get(each, 0) + 1
-    return min(counts, key=lambda each: (-counts[each], each), default="")
 
 
 def _encode_gate(gate: GateSpec) -> dict[str, Json]:
@@ -192,5 +184,6 @@ def _format_object(
 
 def _with_commas(entries: Collection[T]) -> Iterator[tuple[T, str]]:
     """Each entry, and what stands behind it in JSON."""
+    last = len(entries)
     for number, entry in enumerate(entries, start=1):
-        yield entry, "," if number < len(entries) else ""
+        yield entry, "," if number < last else ""

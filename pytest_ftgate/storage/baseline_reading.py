@@ -43,6 +43,7 @@ def decode_baseline(content: str | bytes) -> Baseline:
         bar=_read_share(value, "bar", 1.0),
         alpha=_read_share(value, "alpha", 0.5),
         graded_by=read_text(value, "graded_by"),
+        graders=usual,
         gaps=read_text(value, "gaps", default=""),
         tied_to_prompt=read_flag(value, "tied_to_prompt", True),
         gates=tuple(_decode_gate(body, at) for at, body in read_objects(value, "gates")),
