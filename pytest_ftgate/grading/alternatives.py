@@ -57,7 +57,7 @@ def keep_roots(leaves: Sequence[Leaf]) -> Sequence[Leaf]:
     """Without what follows from another error of the same value: a value of the wrong type is none of
     the allowed ones either, and one that is none of them breaks limits and patterns too.
     """
-    if len({leaf.path for leaf in leaves}) == len(leaves):
+    if len(leaves) < 2 or len({leaf.path for leaf in leaves}) == len(leaves):
         return leaves
     strongest: dict[Path, int] = {}
     for leaf in leaves:
@@ -116,7 +116,7 @@ def _list_choices(mark: Leaf, branches: list[_Branch]) -> Leaf:
                 choices.extend(leaf.wanted if leaf.keyword == "enum" else [leaf.wanted])
     named = ", ".join(dict.fromkeys(clean(repr(choice), 40) for choice in choices[:20]))
     message = f"{clean(repr(mark.value), 40)} is none of {named}"
-    return mark._replace(keyword="enum", wanted=choices, message=message)
+    return Leaf("enum", choices, mark.value, message, mark.path, mark.schema_path)
 
 
 def _missing_fields(branch: _Branch) -> set[str]:

@@ -79,10 +79,8 @@ def grade_answer(
         _run_grader(spec, response, parsed, case, registries, evalset, replies.get(position))
         for position, spec in enumerate(graders, start=1)
     ]
-    if None not in found:
-        return tuple(grade for grade in found if grade is not None)
-    given = tuple(grade for grade in found if grade is not None)
-    if any(grade.outcome != "passed" for grade in given):
+    given = tuple([grade for grade in found if grade is not None])
+    if len(given) == len(found) or any(grade.outcome != "passed" for grade in given):
         return given
     return tuple(
         grade or _explain_silence(spec, response, parsed, case, registries, evalset)
@@ -161,7 +159,9 @@ def make_context(
         spec=spec,
         case=case,
         response=response,
-        parsed=transform_output(parsed, spec, registries.functions.get),
+        parsed=transform_output(parsed, spec, registries.functions.get)
+        if "transform" in spec.options
+        else parsed,
         expected=spec.value if spec.has_value else case.expected,
         has_expected=spec.has_value or case.has_expected,
         functions=registries.functions.get,
@@ -182,7 +182,8 @@ def _run_grader(
     """The grade; None from a grader that asks a model and has no replies."""
     try:
         grader = registries.graders.get(spec.name)
-        spec = complete_spec(spec, grader, evalset)
+        if hasattr(grader, "complete_spec"):
+            spec = complete_spec(spec, grader, evalset)
     except Exception as error:  # noqa: BLE001 - whatever a registered part raises is its own error
         return _error_grade(spec, error)
     if grader.needs_expected and not spec.has_value and not case.has_expected:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_ftgate.grading.parsed import TextOutput
 from pytest_ftgate.grading.refusal import is_refusal
@@ -18,8 +18,7 @@ _CUT_REASONS = ("length", "max_tokens", "max_output_tokens", "MAX_TOKENS")
 _CAP_PARAMS = ("max_completion_tokens", "max_tokens")
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """The primary signature and the further ones that count for a pattern's survival."""
 
     signature: str
@@ -40,8 +39,8 @@ def attribute(trial: Trial, response: Response, parsed: TextOutput, grades: Sequ
         return Cause(before)
     found = [grade.signature or "" for grade in failed]
     first, *rest = order(found)
-    further = order([*rest, *(entry for grade in failed for entry in grade.secondary)])
-    return Cause(first, tuple(entry for entry in further if entry != first))
+    further = order([*rest, *[entry for grade in failed for entry in grade.secondary]])
+    return Cause(first, tuple([entry for entry in further if entry != first]))
 
 
 def _find_cause_before_answer(

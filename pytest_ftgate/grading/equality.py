@@ -32,7 +32,7 @@ class Equals:
         if expected is not None and self._is_equal(ctx.parsed.text, expected, ctx.spec):
             return pass_grade(ctx)
         if not is_text:
-            reading = ctx.parsed.read_json()
+            reading = ctx.parsed.reading
             if reading.has_value and freeze(reading.value) == freeze(ctx.expected):
                 if not reading.signatures:
                     return pass_grade(ctx)

@@ -60,7 +60,7 @@ class FieldRule:
 
     def is_same(self, got: Json, expected: Json) -> bool:
         """Whether the value of a field is right. Raises GraderError where `expected` is no date."""
-        if isinstance(got, str) and got == expected and not self.is_date:
+        if not self.is_date and type(got) is type(expected) and type(got) in (str, int) and got == expected:
             return True
         if type_name(got) in NUMBERS and type_name(expected) in NUMBERS:
             return got == expected or self._is_close(got, expected)
@@ -141,6 +141,9 @@ class FieldRules:
 
     def find(self, path: Path) -> tuple[FieldRule, str]:
         """The rule of a field, and its pointer with indices as `*`."""
+        known = self._found.get(path)  # most fields are in no list
+        if known is not None:
+            return known
         folded = tuple([0 if isinstance(part, int) else part for part in path])
         known = self._found.get(folded)
         if known is None:

@@ -53,7 +53,7 @@ def fail_grade(
         outcome="failed",
         signature=signature,
         reason=reason,
-        secondary=tuple(dict.fromkeys(entry for entry in secondary if entry != signature)),
+        secondary=tuple(dict.fromkeys([entry for entry in secondary if entry != signature])),
         is_format=ctx.is_format,
         **fields,
     )
@@ -69,7 +69,7 @@ def judge_problems(ctx: GradeContext, problems: Problems, **fields: Any) -> Grad
     """Passed without problems; otherwise failed by the first, the others secondary. `fields`: as there."""
     if not problems:
         return pass_grade(ctx, **fields)
-    reason = "; ".join(problem.reason for problem in problems[:3])
+    reason = "; ".join([problem.reason for problem in problems[:3]])
     signatures = [problem.signature for problem in problems]
     return fail_grade(ctx, signatures[0], reason, signatures[1:], **fields)
 

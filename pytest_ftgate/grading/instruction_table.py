@@ -171,7 +171,7 @@ def _list_items(value: Json) -> tuple[list[Json], str]:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return [], f"needs a list of instructions ({{id, kwargs}}), got the text {show(value)}"
-    if isinstance(value, Mapping) and set(value) == {_ID_LIST, "kwargs"}:
+    if isinstance(value, dict) and set(value) == {_ID_LIST, "kwargs"}:
         ids, kwargs = value[_ID_LIST], value["kwargs"]
         if (
             not isinstance(ids, list | tuple)
@@ -186,14 +186,14 @@ def _list_items(value: Json) -> tuple[list[Json], str]:
 
 
 def _read_item(item: Json) -> tuple[Wanted | None, list[str]]:
-    if not isinstance(item, Mapping) or not isinstance(item.get("id"), str):
+    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
         return None, [f"needs an `id` (and `kwargs` where it takes any), got {show(item)}"]
     name, given = item["id"], item.get("kwargs") or {}
     faults = [f"unknown key {show(key)}; known: id, kwargs" for key in item if key not in ("id", "kwargs")]
     instruction = INSTRUCTIONS.get(name)
     if instruction is None:
         return None, [*faults, _say_unknown(name)]
-    if not isinstance(given, Mapping):
+    if not isinstance(given, dict):
         return None, [*faults, f"`kwargs` of {name} must be a mapping, got {show(given)}"]
     kwargs = {key: entry for key, entry in given.items() if entry is not None}
     faults += [_say_needless(name, key, instruction) for key in kwargs if key not in instruction.kwargs]

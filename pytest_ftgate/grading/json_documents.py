@@ -35,7 +35,7 @@ def judge_json(ctx: GradeContext, check: Callable[[Json], Problems], **fields: A
     Where only a tolerant parser reads it, the problems of the recovered value are secondary. `fields`:
     further ones of the grade.
     """
-    reading = ctx.parsed.read_json()
+    reading = ctx.parsed.reading
     problems = check(reading.value) if reading.has_value else ()
     if not reading.signatures:
         return judge_problems(ctx, problems, **fields)
@@ -70,14 +70,14 @@ def find_schema_problem(spec: GraderSpec) -> str | None:
 
 
 def _is_schema_echo(value: Json, schema: Json) -> bool:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return False
     if value == schema or "$schema" in value:
         return True
     named = schema.get("properties", {}) if isinstance(schema, Mapping) else {}
     properties = value.get("properties")
     looks_like_schema = value.get("type") == "object" or "required" in value
-    return isinstance(properties, Mapping) and looks_like_schema and "properties" not in named
+    return isinstance(properties, dict) and looks_like_schema and "properties" not in named
 
 
 class IsJson:

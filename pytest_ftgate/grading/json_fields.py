@@ -52,7 +52,7 @@ class _Comparison:
             self.fail(path, pointer, f"value:{pointer}", reason)
             return
         if not expected:
-            self.note(pointer, is_right=True)
+            self.fields.setdefault(pointer, True)
             return
         # All items have one rule.
         rule, pointer = self.rules.find((*path, 0))
@@ -61,7 +61,7 @@ class _Comparison:
 
     def compare_leaves(self, got: Json, expected: Json, path: Path, rule: FieldRule, pointer: str) -> None:
         if rule.is_same(got, expected):
-            self.note(pointer, is_right=True)
+            self.fields.setdefault(pointer, True)
             return
         have, want = type_name(got), type_name(expected)
         is_same_type = have == want or (have in NUMBERS and want in NUMBERS)
@@ -72,11 +72,8 @@ class _Comparison:
             reason = f"is {have} {show(got)}, expected {want}"
             self.fail(path, pointer, f"schema:type:{pointer}:{have}", reason)
 
-    def note(self, pointer: str, *, is_right: bool) -> None:
-        self.fields[pointer] = self.fields.get(pointer, True) and is_right
-
     def fail(self, path: Path, pointer: str, signature: str, reason: str) -> None:
-        self.note(pointer, is_right=False)
+        self.fields[pointer] = False
         if len(self.problems) < _MAX_PROBLEMS:
             exact = "/" + "/".join(escape_part(str(part)) for part in path)
             self.problems.append(Problem(signature, f"{exact} {reason}"))

@@ -196,7 +196,7 @@ def try_branches(
 
 
 def _list_branch(validator: Any, value: Json, branch: Json, index: int) -> list[Leaf]:
-    if isinstance(branch, Mapping):
+    if isinstance(branch, dict):
         keywords = [keyword for keyword in branch if keyword in validator.VALIDATORS]
         if _PLAIN.issuperset(keywords):
             leaves: list[Leaf] = []

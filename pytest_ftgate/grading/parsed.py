@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from pytest_ftgate.grading.diagnosis import Diagnosis, diagnose
 from pytest_ftgate.grading.quotations import split_sources
@@ -17,8 +17,7 @@ from pytest_ftgate.model.retrieval import Passage
 from pytest_ftgate.model.trial import Trial
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JsonReading:
+class JsonReading(NamedTuple):
     """What a grader may take as the JSON of an answer.
 
     `signatures` is empty where the value counts as it is; otherwise they say what was wrong, primary
@@ -62,7 +61,7 @@ class TextOutput:
         known = self._derived.get(text)
         if known is None:
             known = self._derived[text] = copy(self)
-            for name in ("strict", "diagnosis"):
+            for name in ("strict", "diagnosis", "reading"):
                 known.__dict__.pop(name, None)
             known._whole = known.text = text
             known.is_derived, known._derived = True, {}
@@ -78,13 +77,15 @@ class TextOutput:
     @property
     def diagnoses(self) -> Sequence[Diagnosis]:
         """Those that graders asked for: of each reading that is no strict JSON."""
+        if not self._derived:
+            return [self.diagnosis] if "diagnosis" in self.__dict__ else ()
         return [output.diagnosis for output in self.readings if "diagnosis" in output.__dict__]
 
     @property
     def has_duplicate_keys(self) -> bool:
         """Whether an object of the JSON that graders read gives a key twice."""
-        read = [output for output in self.readings if "strict" in output.__dict__]
-        return any(output.strict.duplicate_keys for output in read)
+        read = [output.strict for output in self.readings if "strict" in output.__dict__]
+        return [strict for strict in read if strict.duplicate_keys] != []
 
     @cached_property
     def strict(self) -> StrictJson:
@@ -98,7 +99,8 @@ class TextOutput:
     def is_blank(self) -> bool:
         return not self.text or self.text.isspace()
 
-    def read_json(self) -> JsonReading:
+    @cached_property
+    def reading(self) -> JsonReading:
         """The strict value, or what is wrong and what was recovered."""
         if self.strict.is_valid:
             return JsonReading(value=self.strict.value, has_value=True)
@@ -146,7 +148,7 @@ def read_output(trial: Trial, text: str | None) -> TextOutput:
     whole = TextOutput(text, tolerant=tolerant, passages=trial.passages)
     if extract is None:
         return whole
-    reading = whole.read_json()
+    reading = whole.reading
     value, is_found = find_pointer(reading.value, extract)
     if reading.signatures or not reading.has_value or not is_found:
         return whole

@@ -109,7 +109,7 @@ def read_reply(text: str | None) -> Opinion:
     if len(text or "") > MAX_REPLY_CHARS:
         raise ValueError(f"the reply has more than {MAX_REPLY_CHARS:,} characters")
     output = TextOutput(text, tolerant=True)
-    reading = output.read_json()
+    reading = output.reading
     if not reading.has_value or not isinstance(reading.value, dict):
         raise ValueError(f"the reply is no JSON object: {show(output.text)}")
     if output.strict.duplicate_keys:

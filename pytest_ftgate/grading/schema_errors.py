@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
-from pytest_ftgate.grading.alternatives import Leaf, keep_roots
+from pytest_ftgate.grading.alternatives import Leaf, Path, keep_roots
 from pytest_ftgate.grading.grades import Problem, Problems
 from pytest_ftgate.grading.signatures import clean, escape_part, fold_pointer, type_name
 from pytest_ftgate.model.evalset import Json
@@ -46,7 +47,8 @@ def _place(leaf: Leaf, problem: Problem) -> tuple[int, list[tuple[bool, str | in
 
 
 def _describe(leaf: Leaf) -> Iterator[Problem]:
-    path, is_about_key = _fold_path(leaf)
+    named, is_about_key = _read_steps(leaf.schema_path)
+    path = _fold_path(leaf.path, named)
     exact = clean("/" + "/".join([escape_part(str(part)) for part in leaf.path]), 100)
     keyword = "propertyNames" if is_about_key else leaf.keyword or "false"
     if keyword == "required" and isinstance(leaf.value, Mapping):
@@ -61,7 +63,7 @@ def _describe(leaf: Leaf) -> Iterator[Problem]:
             yield Problem(f"schema:dependentRequired:{fold_pointer([*path, name])}", what)
     else:
         what = type_name(leaf.value) if keyword == "type" else ""
-        signature = f"schema:{clean(keyword, 40)}:{fold_pointer(path)}{what and f':{what}'}"
+        signature = f"schema:{keyword}:{fold_pointer(path)}{what and f':{what}'}"
         yield Problem(signature, f"{exact}: {clean(leaf.message, 160)}")
 
 
@@ -71,14 +73,21 @@ def _missing_dependencies(wanted: Json, instance: Mapping[str, Json]) -> Iterato
             yield from ((name, cause) for name in _names(names) if name not in instance)
 
 
-def _fold_path(leaf: Leaf) -> tuple[list[str | int], bool]:
-    """The path with keys of maps as 0 (an index folds to `*`), and whether the error is about a key.
+def _fold_path(path: Path, named: Sequence[bool]) -> list[str | int]:
+    """The path with keys of maps as 0, for an index folds to `*`. `named`: for its keys, in order."""
+    keys = iter(named)
+    return [part if isinstance(part, int) or next(keys, True) else 0 for part in path]
+
+
+@lru_cache(maxsize=1024)
+def _read_steps(schema_path: Path) -> tuple[tuple[bool, ...], bool]:
+    """For each key of an error's path whether the schema names it, and whether the error is about a key.
 
     A key is named where the schema reached it by `properties`.
     """
     is_named: list[bool] = []
     is_about_key = False
-    steps = iter(leaf.schema_path)
+    steps = iter(schema_path)
     for step in steps:
         if step in _NAMED_STEPS:
             kind = _NAMED_STEPS[str(step)]
@@ -89,9 +98,7 @@ def _fold_path(leaf: Leaf) -> tuple[list[str | int], bool]:
             is_named.append(False)
         elif step == "propertyNames":
             is_about_key = True
-    keys = iter(is_named)
-    path = [part if isinstance(part, int) or next(keys, True) else 0 for part in leaf.path]
-    return path, is_about_key
+    return tuple(is_named), is_about_key
 
 
 def _names(value: Json) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from pytest_ftgate.model.grade import KINDS, kind_of
 
@@ -33,6 +34,7 @@ def escape_part(part: str) -> str:
 _BUDGETS = frozenset(("call:slow", "call:fast", "call:expensive", "call:cheap"))
 
 
+@lru_cache(maxsize=1024)
 def rank(signature: str) -> int:
     """Place of the signature's kind in the order of attribution; unknown kinds come last.
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pytest_ftgate.grading.limits import MAX_JSON_CHARS, MAX_JSON_COMMAS, MAX_JSON_DEPTH
 from pytest_ftgate.model.evalset import Json
@@ -22,8 +21,7 @@ _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 _MAX_INT_DIGITS = 4_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrictJson:
+class StrictJson(NamedTuple):
     """`value` counts where `problem` is None. `duplicate_keys`: the last of equal keys won.
 
     `position`: offset of the problem in the text, None where it has no place.

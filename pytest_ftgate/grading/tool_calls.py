@@ -74,7 +74,7 @@ def read_written(parsed: TextOutput) -> Calls:
             return Calls(calls=inner, signatures=() if parsed.tolerant else ("format:fenced",))
     if "{" not in text:
         return Calls()
-    reading = parsed.read_json()
+    reading = parsed.reading
     calls = reader.read_value(reading.value) if reading.has_value else None
     reader.signatures[:0] = reading.signatures
     return reader.finish(calls) if calls else Calls()
@@ -93,7 +93,7 @@ class _Reader:
     def read_blocks(self, text: str) -> list[Call]:
         calls: list[Call] = []
         for match in islice(_BLOCK.finditer(text), MAX_CALLS + 1):
-            reading = TextOutput(match[1].strip(), tolerant=self.tolerant).read_json()
+            reading = TextOutput(match[1].strip(), tolerant=self.tolerant).reading
             found = self.read_value(reading.value) if reading.has_value else None
             self.signatures += reading.signatures or (() if found else ("format:not_json",))
             calls += found or ()
@@ -132,7 +132,7 @@ class _Reader:
             return {}
         if not isinstance(written, str):
             return written
-        reading = TextOutput(written, tolerant=self.tolerant).read_json()
+        reading = TextOutput(written, tolerant=self.tolerant).reading
         self.signatures += reading.signatures
         if reading.has_value and isinstance(reading.value, dict):
             return reading.value

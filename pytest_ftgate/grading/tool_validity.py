@@ -122,7 +122,7 @@ def _read_answer(ctx: GradeContext) -> Calls:
     source = ctx.spec.options.get("from", "any")
     if source == "native" or (ctx.response.tool_calls and source != "text") or "{" not in ctx.parsed.text:
         return read_calls(ctx)
-    reading = ctx.parsed.read_json()
+    reading = ctx.parsed.reading
     stated = _list_stated(reading.value) if reading.has_value else ()
     if not stated:
         return read_calls(ctx)
