@@ -168,7 +168,7 @@ def _describe_arms(plan: Plan, summary: Summary, fresh: Sequence[Record]) -> Ite
     confirmed = {pattern.signature for pattern in summary.patterns.confirmed}
     requests: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for item in plan.items:
-        requests[item.arm, item.role].update(trial.request_hash for trial in item.trials)
+        requests[item.arm, item.role].update([trial.request_hash for trial in item.trials])
     graders = digest(_plain_graders(plan))
     counts: defaultdict[tuple[str, str], Counts] = defaultdict(Counts)
     for record in fresh:

@@ -35,7 +35,7 @@ def read_completion(
         )
     return Response(
         text=text,
-        tool_calls=tuple(_read_tool_call(call) for call in message.tool_calls or ()),
+        tool_calls=tuple([_read_tool_call(call) for call in message.tool_calls or ()]),
         finish_reason=_share(finish_reason),
         usage=read_usage(getattr(completion, "usage", None)),
         latency_s=latency_s,
@@ -61,11 +61,15 @@ def read_usage(usage: Any) -> Usage | None:
     """The token counts, or None where none came."""
     if usage is None:
         return None
+    prompt, completion = (
+        getattr(usage, "prompt_tokens_details", None),
+        getattr(usage, "completion_tokens_details", None),
+    )
     return _make_usage(
         _count(usage, "prompt_tokens"),
         _count(usage, "completion_tokens"),
-        _count(getattr(usage, "prompt_tokens_details", None), "cached_tokens"),
-        _count(getattr(usage, "completion_tokens_details", None), "reasoning_tokens"),
+        _count(prompt, "cached_tokens") if prompt is not None else 0,
+        _count(completion, "reasoning_tokens") if completion is not None else 0,
     )
 
 

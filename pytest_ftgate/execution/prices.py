@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from pytest_ftgate.execution.price_map import find_max_output
 from pytest_ftgate.model.evalset import Json, Price
@@ -22,8 +22,7 @@ _CAPS = ("max_completion_tokens", "max_tokens")
 _ENOUGH = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """Tokens, and USD. `usd` is 0 where nobody knows the price."""
 
     tokens: int = 0

@@ -26,7 +26,12 @@ _LOGGERS = (
     "asyncio",
 )
 
-_thread = threading.local()
+
+class _Thread(threading.local):
+    is_quiet = False
+
+
+_thread = _Thread()
 _lock = threading.Lock()
 _engines = 0
 
@@ -34,10 +39,6 @@ _engines = 0
 def mark_quiet() -> None:
     """From now on the current thread issues no warnings and no log records of HTTP clients."""
     _thread.is_quiet = True
-
-
-def _is_quiet() -> bool:
-    return getattr(_thread, "is_quiet", False)
 
 
 def _do_nothing(*_args: object, **_more: object) -> None:
@@ -55,7 +56,7 @@ _STATE = frozenset(("filters", "showwarning", "_showwarnmsg_impl"))
 
 def _by_thread(name: str) -> property:
     def read(module: ModuleType) -> Any:
-        if name in _FOR_QUIET_THREADS and _is_quiet():
+        if name in _FOR_QUIET_THREADS and _thread.is_quiet:
             return _FOR_QUIET_THREADS[name]
         try:
             return module.__dict__[name]
@@ -63,7 +64,7 @@ def _by_thread(name: str) -> property:
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}") from None
 
     def write(module: ModuleType, value: Any) -> None:
-        if name not in _STATE or not _is_quiet():
+        if name not in _STATE or not _thread.is_quiet:
             module.__dict__[name] = value
 
     return property(read, write)
@@ -82,7 +83,7 @@ are found as fast as ever: pytest alone asks for dozens for each test.
 class _SkipQuietThreads(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         del record
-        return not _is_quiet()
+        return not _thread.is_quiet
 
 
 _LOG_FILTER = _SkipQuietThreads()

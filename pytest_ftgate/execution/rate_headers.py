@@ -60,8 +60,11 @@ def note_headers(headers: Mapping[str, str]) -> None:
     """Tell the limits what headers came. Called by providers; nothing happens where nobody listens."""
     heard = _heard.get()
     if heard is not None:
-        named = ((str(name).lower().removeprefix(_FORWARDED), value) for name, value in headers.items())
-        heard.headers = {name: str(value) for name, value in named if _LIMIT in name}
+        heard.headers = {
+            name.removeprefix(_FORWARDED): str(value)
+            for key, value in headers.items()
+            if _LIMIT in (name := str(key).lower())
+        }
 
 
 def read_quotas(headers: Mapping[str, str], now: datetime | None = None) -> dict[str, Quota]:

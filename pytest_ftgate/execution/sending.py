@@ -190,7 +190,7 @@ def redact_response(response: Response, redact: Callable[[str], str]) -> Respons
         return None if text is None else redact(text)
 
     texts = (response.text, response.finish_reason, response.model, response.system_fingerprint)
-    together = "\n".join(text for text in texts if text)
+    together = "\n".join([text for text in texts if text])
     if not response.tool_calls and redact(together) == together:
         return response
     return replace(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pytest_ftgate.errors import StorageError
 from pytest_ftgate.execution.sqlite_file import Row, SqliteFile
@@ -17,8 +17,7 @@ from pytest_ftgate.model.response import Response
 from pytest_ftgate.model.trial import Request, Trial
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreKey:
+class StoreKey(NamedTuple):
     """Identity of a stored response. `digest`: SHA-256 over what is sent and where; `draw` as in Trial."""
 
     digest: bytes

@@ -94,21 +94,16 @@ class FtgateSession:
         """
         result = self.runner.finish(item.planned)
         given = (*result.records, *result.further)
-        clean = [self._redact(record) for record in given]
-        records, lines = tuple(record for record, _ in clean), tuple(line for _, line in clean)
-        if all(record is one for record, one in zip(records, given, strict=True)):
-            return result, lines
-        own = len(result.records)
-        return replace(result, records=records[:own], further=records[own:]), lines
-
-    def _redact(self, record: Record) -> tuple[Record, str]:
         # Reasons, test reports, JUnit and the terminal are made of records: here is the one place before all.
-        encoded = encode_record(record)
-        line = dump_json(encoded)
-        if self.redactor.is_clean(line):
-            return record, line
-        redacted = self.redactor.redact_json(encoded)
-        return decode_record(redacted), dump_json(redacted)
+        encoded = [encode_record(record) for record in given]
+        lines = tuple([dump_json(each) for each in encoded])
+        if all(map(self.redactor.is_clean, lines)):
+            return result, lines
+        redacted = [self.redactor.redact_json(each) for each in encoded]
+        records = tuple(map(decode_record, redacted))
+        own = len(result.records)
+        result = replace(result, records=records[:own], further=records[own:])
+        return result, tuple(map(dump_json, redacted))
 
     def prefetch(self, item: EvalsetItem) -> None:
         """Ask for an item that will run soon. What fails here fails again where it is waited for."""

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -131,14 +132,16 @@ class _Form:
     """The fields of a class, and by place what makes their values of JSON where JSON does not have them."""
 
     names: tuple[str, ...]
+    read: attrgetter[Any]
     makers: tuple[tuple[int, Callable[[Json], Any]], ...]
 
 
-def _pack(value: Any) -> list[Any]:
+def _pack(value: Any) -> tuple[Any, ...]:
     form = _FORMS.get(type(value))
     if form is None:
         raise TypeError(f"{type(value).__name__} is not kept")
-    return [getattr(value, name) for name in form.names]
+    row: tuple[Any, ...] = form.read(value)
+    return row
 
 
 def _unpack(kind: type, row: Json) -> Any:
@@ -169,7 +172,8 @@ def _make_options(options: Json) -> dict[str, Json]:
 
 def _form(kind: type, **makers: Callable[[Json], Any]) -> tuple[type, _Form]:
     names = tuple(field.name for field in fields(kind))
-    return kind, _Form(names, tuple((names.index(name), maker) for name, maker in makers.items()))
+    placed = tuple((names.index(name), maker) for name, maker in makers.items())
+    return kind, _Form(names, attrgetter(*names), placed)
 
 
 _FORMS: dict[type, _Form] = dict((

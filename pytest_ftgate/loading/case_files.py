@@ -138,7 +138,7 @@ def _rename(
     row: dict[str, Json], columns: Mapping[str, str], keys: frozenset[str], *, is_text: bool
 ) -> dict[str, Json]:
     """The row with the keys of a case; what is left over goes to `vars`. `is_text`: all cells are strings."""
-    if not columns and not is_text and all(key in keys for key in row):
+    if not columns and not is_text and keys.issuperset(row):
         return row
     used = {column.partition(".")[0] for column in columns.values()} | set(columns.values())
     found: dict[str, Json] = {}

@@ -79,10 +79,11 @@ def check_unique_id(row: Json, place: Place, reading: Reading) -> None:
     name = row.get("id") if isinstance(row, dict) else None
     if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
         return
-    where = place.at("id").where
-    first = reading.ids.setdefault(str(name), where)
-    if first is not where:
-        reading.problems.add(where, f"duplicate id '{quote(str(name))}' (first at {first.file}:{first.line})")
+    known = reading.ids.setdefault(str(name), place)
+    if known is not place:
+        first = known.at("id").where
+        what = f"duplicate id '{quote(str(name))}' (first at {first.file}:{first.line})"
+        reading.problems.add(place.at("id"), what)
 
 
 def make_id(case: Case) -> str:

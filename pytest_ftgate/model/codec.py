@@ -107,8 +107,10 @@ def _add_record_extras(line: dict[str, Json], record: Record) -> None:
         line["tied_to_prompt"] = False
     if record.flags:
         line["flags"] = list(record.flags)
-    costs = {name: _finite(getattr(record, name)) for name in ("paid_usd", "serving_cost_usd")}
-    line.update({name: usd for name, usd in costs.items() if usd is not None})
+    for name in ("paid_usd", "serving_cost_usd"):
+        usd = getattr(record, name)
+        if usd is not None and math.isfinite(usd):
+            line[name] = usd
     if record.serving_attempts:
         line["serving_attempts"] = record.serving_attempts
 
@@ -167,8 +169,8 @@ def encode_response(response: Response) -> dict[str, Json]:
         if value is not None:
             body[name] = value
     for name in ("latency_s", "cost_usd"):
-        number = _finite(getattr(response, name))
-        if number is not None:
+        number = getattr(response, name)
+        if number is not None and math.isfinite(number):
             body[name] = number
     if response.cached:
         body["cached"] = True
@@ -218,8 +220,8 @@ def _encode_grade(grade: Grade) -> dict[str, Json]:
         body["predicted"] = grade.predicted
     if grade.fields:
         body["fields"] = dict(grade.fields)
-    if (score := _finite(grade.score)) is not None:
-        body["score"] = score
+    if grade.score is not None and math.isfinite(grade.score):
+        body["score"] = grade.score
     if grade.votes is not None:
         body["votes"] = list(grade.votes)
     return body

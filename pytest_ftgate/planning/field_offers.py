@@ -74,7 +74,8 @@ def _list_fields(expected: Json, ignored: Collection[str], depth: int = 0) -> se
         return set()
     if isinstance(expected, Mapping):
         kept = {name: value for name, value in expected.items() if name not in ignored}
-        return {*kept}.union(*(_list_fields(value, ignored, depth + 1) for value in kept.values()))
+        inner = [value for value in kept.values() if isinstance(value, dict | list)]
+        return {*kept}.union(*[_list_fields(value, ignored, depth + 1) for value in inner])
     if isinstance(expected, list):
         return set().union(*(_list_fields(item, ignored, depth + 1) for item in expected))
     return set()

@@ -84,7 +84,7 @@ class Sample:
         value = fsum(shares.values()) / self.cases
         value = min(1.0, max(0.0, value))
         if self.clusters is None:
-            squares = fsum(share * share for share in shares.values())
+            squares = fsum([share * share for share in shares.values()])
             return Estimate(value, effective_size(self.cases, value * self.cases, squares, self._repeats))
         return Estimate(value, self._clustered_size(shares, self.clusters))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from pytest_ftgate.model.evalset import GraderSpec
 from pytest_ftgate.model.grade import CITATIONS, FORMAT_GRADERS, is_format_failure, kind_of
 from pytest_ftgate.model.record import Record
 from pytest_ftgate.model.response import SchemaEnforced
@@ -178,15 +179,17 @@ def find_format_cases(plan: Plan, records: Iterable[Record]) -> frozenset[str]:
 
     A negated grader forbids a format and is none.
     """
-    cases = {
-        case
-        for case, graders in plan.graders.items()
-        if any(spec.name in FORMAT_GRADERS and not spec.negated for spec in graders)
-    }
+    lists = {id(graders): graders for graders in plan.graders.values()}
+    judging = {name for name, graders in lists.items() if _has_format_grader(graders)}
+    cases = {case for case, graders in plan.graders.items() if id(graders) in judging}
     for record in records:
         if record.key.case not in cases and any(grade.is_format for grade in record.grades):
             cases.add(record.key.case)
     return frozenset(cases)
+
+
+def _has_format_grader(graders: Iterable[GraderSpec]) -> bool:
+    return any(spec.name in FORMAT_GRADERS and not spec.negated for spec in graders)
 
 
 def keep_cases(counts: Mapping[str, int], cases: frozenset[str]) -> dict[str, int]:

@@ -163,10 +163,16 @@ class _Writer:
         self, table: str, rows: Iterable[Row], *, known: Literal["ABORT", "IGNORE"] = "ABORT"
     ) -> None:
         """Insert rows of one length. `known`: what becomes of a row whose key is there already."""
-        cleaned = map(self._clean, rows)
-        first = next(cleaned, None)
+        self._insert_clean(table, map(self._clean, rows), known)
+
+    def _insert_clean(
+        self, table: str, rows: Iterable[Row], known: Literal["ABORT", "IGNORE"] = "ABORT"
+    ) -> None:
+        """Insert rows of one length in which there can be no secret, as there is none in numbers."""
+        rows = iter(rows)
+        first = next(rows, None)
         if first is not None:
-            self._connection.executemany(_write_insert(table, first, known), chain([first], cleaned))
+            self._connection.executemany(_write_insert(table, first, known), chain([first], rows))
 
     def _clean(self, row: Row) -> Row:
         return tuple([self._redact(value) if isinstance(value, str) else value for value in row])
@@ -177,7 +183,7 @@ class _Writer:
         if known is not None:
             return int(known[0])
         split = self._insert("splits", (None, digest, len(cases)))
-        self._insert_all("split_cases", ((case, split, cluster) for case, cluster in cases.items()))
+        self._insert_clean("split_cases", ((case, split, cluster) for case, cluster in cases.items()))
         return split
 
     def _write_run(self, run: HistoryRun, split: int) -> int:
@@ -192,7 +198,7 @@ class _Writer:
             json.dumps(arm.fingerprints), arm.answered, arm.priced, arm.metered, arm.cost_usd,
             arm.prompt_tokens, arm.completion_tokens, arm.latency_p50_s, arm.latency_p95_s,
         ))  # fmt: skip
-        self._insert_all("tallies", ((number, case, *tally) for case, tally in arm.tallies.items()))
+        self._insert_clean("tallies", ((number, case, *tally) for case, tally in arm.tallies.items()))
         kept = sorted(arm.patterns.items(), key=lambda pattern: (-pattern[1].trials, pattern[0]))
         self._insert_all("patterns", ((number, name, *count) for name, count in kept[:MAX_PATTERNS]))
 
