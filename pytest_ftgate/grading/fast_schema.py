@@ -11,7 +11,7 @@ import re
 import struct
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from math import inf
+from math import inf, nan
 from typing import Any
 
 from pytest_ftgate.grading.located_errors import Place
@@ -50,6 +50,7 @@ _LOCAL = re.compile(r"#(?:/(?:\$defs|definitions|properties)/[^/%]+)?")
 _ROOT_ONLY = frozenset(("$id", "$schema"))
 # IEEE 754, little-endian whatever the machine is: so marshal writes floats.
 _INFINITE, _MINUS_INFINITE = struct.pack("<d", inf), struct.pack("<d", -inf)
+_NAN, _MINUS_NAN = struct.pack("<d", nan), struct.pack("<d", -nan)
 
 
 class FastCheck:
@@ -99,14 +100,16 @@ def build_fast_check(schema: Json, budget: PatternBudget) -> FastCheck | None:
 
 
 def _is_finite(value: Json) -> bool:
-    """Whether surely no number is infinite (as 1e999 is read): the compiled validator takes such a one for
-    null.
+    """Whether surely no number is infinite (as 1e999 is read) or none at all: the compiled validator takes
+    such a one for null.
 
     Told by the bytes that marshal writes for it, as no loop in Python is as fast. That other values may hold
     the same bytes does no harm.
     """
     written = marshal.dumps(value)
-    return _INFINITE not in written and _MINUS_INFINITE not in written
+    return not (
+        _INFINITE in written or _MINUS_INFINITE in written or _NAN in written or _MINUS_NAN in written
+    )
 
 
 def _pattern_keyword(budget: PatternBudget) -> type:

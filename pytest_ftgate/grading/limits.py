@@ -21,6 +21,11 @@ MAX_SHORT_ANSWER_CHARS = 20_000
 MAX_CALL_CHARS = 20_000
 """Longer texts are not read as Python call syntax."""
 
+MAX_PATTERN_CHARS = 1_000
+"""Longer regular expressions are refused. Before `regex` looks for a long fixed text that repeats itself, it
+takes time with its third power (0.3 s for 1,000 characters, 14 s for 4,000), and no limit stops it.
+"""
+
 PATTERN_SECONDS = 0.5
 """Time for all regular expressions of one grade."""
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, partial
 from itertools import islice
@@ -16,6 +15,7 @@ from pytest_ftgate.grading.fast_schema import build_fast_check, has_endless_refe
 from pytest_ftgate.grading.grades import GraderError, Problem, Problems, TooLargeError
 from pytest_ftgate.grading.located_errors import ErrorNamer, Place, try_branches
 from pytest_ftgate.grading.schema_errors import describe_errors
+from pytest_ftgate.grading.spelled_patterns import list_keys, matches_key, spell_out
 from pytest_ftgate.grading.timed_regex import PatternBudget
 from pytest_ftgate.model.evalset import Json
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MAX_ERRORS = 200
 _MAX_SPELLED_KEYS = 300
+_MAX_SPELLED_CHARS = 10_000
 _DIVISORS = ("multipleOf", "divisibleBy")
 
 
@@ -82,10 +83,13 @@ class CompiledSchema:
     def _choose_validator(self, value: Json) -> Any:
         if not self._is_spelled_out:
             return self._validator
-        keys = set(_list_keys(value))
-        if len(keys) > _MAX_SPELLED_KEYS:
-            raise TooLargeError(f"{len(keys)} different keys are too many for this schema")
-        return _build_validator(_spell_out(self.schema, keys, self.budget), self.budget)
+        keys = set(list_keys(value))
+        chars = sum(map(len, keys))
+        if len(keys) > _MAX_SPELLED_KEYS or chars > _MAX_SPELLED_CHARS:
+            raise TooLargeError(
+                f"{len(keys)} different keys of {chars} characters are too many for this schema"
+            )
+        return _build_validator(spell_out(self.schema, keys, self.budget), self.budget)
 
 
 _by_identity: dict[int, tuple[Json, CompiledSchema]] = {}
@@ -201,7 +205,7 @@ def _check_pattern_properties(
         return
     for expression, subschema in wanted.items():
         for key, value in instance.items():
-            if budget.search(expression, key):
+            if matches_key(budget, expression, key):
                 yield from validator.descend(value, subschema, path=key, schema_path=expression)
 
 
@@ -216,7 +220,7 @@ def _check_additional(
     extras = [
         key
         for key in instance
-        if key not in named and not any(budget.search(pattern, key) for pattern in patterns)
+        if key not in named and not any(matches_key(budget, pattern, key) for pattern in patterns)
     ]
     if isinstance(wanted, Mapping):
         for key in extras:
@@ -243,37 +247,6 @@ def freeze(value: Json) -> Any:
     if isinstance(value, Mapping):
         return ("object", frozenset((key, freeze(item)) for key, item in value.items()))
     return value
-
-
-def _list_keys(value: Json) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        yield from value
-        for item in value.values():
-            yield from _list_keys(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _list_keys(item)
-
-
-def _spell_out(schema: Json, keys: Collection[str], budget: PatternBudget) -> Json:
-    """The schema with each property pattern replaced by those of the `keys` that match it.
-
-    jsonschema looks for unevaluated properties with `re`, which no time limit can stop; texts spelled
-    out cannot backtrack.
-    """
-    if isinstance(schema, Mapping):
-        result = {name: _spell_out(value, keys, budget) for name, value in schema.items()}
-        patterns = schema.get("patternProperties")
-        if isinstance(patterns, Mapping):
-            spelled: dict[str, Json] = {}
-            for index, (pattern, subschema) in enumerate(patterns.items()):
-                matching = "|".join(re.escape(key) for key in keys if budget.search(pattern, key))
-                expression = rf"\A(?:{matching})\Z" if matching else r"\A(?!)"
-                # The comment keeps patterns apart that match the same keys.
-                spelled[f"{expression}(?#{index})"] = _spell_out(subschema, keys, budget)
-            result["patternProperties"] = spelled
-        return result
-    return [_spell_out(item, keys, budget) for item in schema] if isinstance(schema, list) else schema
 
 
 def _uses(schema: Json, *keywords: str) -> bool:

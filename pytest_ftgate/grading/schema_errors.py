@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from typing import TypeAlias
 
 from pytest_ftgate.grading.alternatives import Leaf, Path, keep_roots
 from pytest_ftgate.grading.grades import Problem, Problems
@@ -21,6 +21,11 @@ _NAMED_STEPS = {
     "definitions": None,
 }
 _MAP_STEPS = ("additionalProperties", "unevaluatedProperties")
+
+_Steps: TypeAlias = tuple[tuple[bool, ...], bool]
+_MAX_KEPT = 1_000
+_MAX_KEPT_CHARS = 1_000
+_steps_known: dict[Path, _Steps] = {}
 
 
 def describe_errors(leaves: Sequence[Leaf]) -> Problems:
@@ -79,8 +84,20 @@ def _fold_path(path: Path, named: Sequence[bool]) -> list[str | int]:
     return [part if isinstance(part, int) or next(keys, True) else 0 for part in path]
 
 
-@lru_cache(maxsize=1024)
-def _read_steps(schema_path: Path) -> tuple[tuple[bool, ...], bool]:
+def _read_steps(schema_path: Path) -> _Steps:
+    """What the way through the schema says, kept for most errors are found where others were before."""
+    known = _steps_known.get(schema_path)
+    if known is None:
+        known = _find_steps(schema_path)
+        # Names in it may come from an answer (grading/schema.py spells some out).
+        if sum([len(str(step)) for step in schema_path]) <= _MAX_KEPT_CHARS:
+            if len(_steps_known) >= _MAX_KEPT:
+                _steps_known.clear()
+            _steps_known[schema_path] = known
+    return known
+
+
+def _find_steps(schema_path: Path) -> _Steps:
     """For each key of an error's path whether the schema names it, and whether the error is about a key.
 
     A key is named where the schema reached it by `properties`.

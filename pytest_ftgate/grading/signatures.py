@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 
 from pytest_ftgate.model.grade import KINDS, kind_of
 
@@ -31,10 +30,10 @@ def escape_part(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
 
 
+_RANKS = {kind: place for place, kind in enumerate(KINDS)}
 _BUDGETS = frozenset(("call:slow", "call:fast", "call:expensive", "call:cheap"))
 
 
-@lru_cache(maxsize=1024)
 def rank(signature: str) -> int:
     """Place of the signature's kind in the order of attribution; unknown kinds come last.
 
@@ -44,7 +43,7 @@ def rank(signature: str) -> int:
     kind = kind_of(signature)
     if signature in _BUDGETS:
         return len(KINDS)
-    return KINDS.index(kind) if kind in KINDS else len(KINDS)
+    return _RANKS.get(kind, len(KINDS))
 
 
 def order(signatures: Iterable[str]) -> tuple[str, ...]:

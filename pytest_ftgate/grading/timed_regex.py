@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_ftgate.grading.grades import GraderError, TooLargeError, show
-from pytest_ftgate.grading.limits import PATTERN_SECONDS
+from pytest_ftgate.grading.limits import MAX_PATTERN_CHARS, PATTERN_SECONDS
 
 if TYPE_CHECKING:
     import regex
@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1024)
 def compile_pattern(pattern: str, ignore_case: bool = False) -> regex.Pattern[str]:
-    """The compiled pattern; raises GraderError where it is not valid."""
+    """The compiled pattern; raises GraderError where it is not valid, or too long to be searched safely."""
     import regex
 
+    if len(pattern) > MAX_PATTERN_CHARS:
+        raise GraderError(
+            f"the regular expression {show(pattern)} has {len(pattern)} characters, at most "
+            f"{MAX_PATTERN_CHARS} are searched: for fixed texts use contains-any, or write several graders"
+        )
     try:
         return regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
     except (regex.error, RecursionError, OverflowError, MemoryError, ValueError) as error:

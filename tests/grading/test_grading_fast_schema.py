@@ -148,7 +148,7 @@ def test_any_schema_and_any_value_at_length(schema, values):
     hold_against_each_other(schema, values)
 
 
-INFINITE = st.sampled_from([float("inf"), -float("inf"), 1e308 * 10])
+INFINITE = st.sampled_from([float("inf"), -float("inf"), 1e308 * 10, float("nan"), -float("nan")])
 
 
 @given(

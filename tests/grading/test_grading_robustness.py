@@ -286,3 +286,19 @@ def test_the_classic_catastrophe_is_an_error_of_the_evalset_everywhere():
         assert record.outcome == "error"
         assert record.signature is None
         assert "cut off" in record.error
+
+
+def test_a_pattern_too_long_to_be_searched_safely_is_an_error_of_the_evalset():
+    """`regex` takes hours before it looks for a long text that repeats itself, whatever the answer."""
+    pattern = "y" * 20_000
+    for entry, answer in (
+        (spec("regex", pattern), "y"),
+        (spec("not-regex", pattern, whole=True), pattern),
+        (spec("is-json", schema={"pattern": pattern}), json.dumps(pattern)),
+        (spec("is-json", schema={"patternProperties": {pattern: {}}}), json.dumps({pattern: 1})),
+    ):
+        record = judge(answer, entry)
+        assert record.outcome == "error"
+        assert "20000 characters, at most 1000" in record.error
+        assert "contains-any" in record.error
+    assert judge("y" * 1_000, spec("regex", "y" * 1_000)).outcome == "passed"

@@ -7,6 +7,8 @@ import json
 import pytest
 from grading_world import judge, spec
 
+from pytest_ftgate.grading import schema_errors
+
 CARD = {
     "type": "object",
     "properties": {
@@ -170,3 +172,26 @@ def test_a_union_over_a_long_list_is_judged_in_time():
     schema = {"anyOf": [{"items": {"type": "string"}}, {"items": {"type": "object", "required": ["a"]}}]}
     record = judge(json.dumps([{}] * 20_000), spec("is-json", schema=schema))
     assert record.signature in ("schema:type:/*:object", "schema:required:/*/a")
+
+
+BY_PATTERN = {"patternProperties": {"^x": {"type": "string"}}, "unevaluatedProperties": False}
+
+
+def test_long_keys_of_answers_are_not_kept():
+    for number in range(20):
+        key = f"x{number}" + "y" * 4_000
+        record = judge(json.dumps({key: 1}), spec("is-json", schema=BY_PATTERN))
+        assert record.signature == "schema:type:/*:integer"
+    assert sum(len(str(path)) for path in schema_errors._steps_known) < 50_000
+
+
+@pytest.mark.parametrize(
+    ("chars", "signature"), [(9_000, "schema:type:/*:integer"), (900_000, "format:too_large")]
+)
+def test_a_key_that_repeats_itself_is_held_against_patterns_in_time(chars, signature):
+    """`regex` would take hours before it looks for such a text."""
+    key = "x" + "y" * chars
+    assert judge(json.dumps({key: 1}), spec("is-json", schema=BY_PATTERN)).signature == signature
+    assert judge(json.dumps({key: "a"}), spec("is-json", schema=BY_PATTERN)).outcome == (
+        "passed" if chars < 10_000 else "failed"
+    )
