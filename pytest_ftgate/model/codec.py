@@ -107,10 +107,7 @@ def _add_record_extras(line: dict[str, Json], record: Record) -> None:
         line["tied_to_prompt"] = False
     if record.flags:
         line["flags"] = list(record.flags)
-    for name in ("paid_usd", "serving_cost_usd"):
-        usd = getattr(record, name)
-        if usd is not None and math.isfinite(usd):
-            line[name] = usd
+    _add_finite(line, record, "paid_usd", "serving_cost_usd")
     if record.serving_attempts:
         line["serving_attempts"] = record.serving_attempts
 
@@ -168,10 +165,7 @@ def encode_response(response: Response) -> dict[str, Json]:
         value = getattr(response, name)
         if value is not None:
             body[name] = value
-    for name in ("latency_s", "cost_usd"):
-        number = getattr(response, name)
-        if number is not None and math.isfinite(number):
-            body[name] = number
+    _add_finite(body, response, "latency_s", "cost_usd")
     if response.cached:
         body["cached"] = True
     if not response.tied_to_prompt:
@@ -220,8 +214,7 @@ def _encode_grade(grade: Grade) -> dict[str, Json]:
         body["predicted"] = grade.predicted
     if grade.fields:
         body["fields"] = dict(grade.fields)
-    if grade.score is not None and math.isfinite(grade.score):
-        body["score"] = grade.score
+    _add_finite(body, grade, "score")
     if grade.votes is not None:
         body["votes"] = list(grade.votes)
     return body
@@ -273,10 +266,8 @@ def _decode_tool_call(body: Mapping[str, Any], at: str) -> ToolCall:
 def _encode_usage(usage: Usage | None) -> dict[str, Json] | None:
     if usage is None:
         return None
-    body: dict[str, Json] = {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-    }
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    body: dict[str, Json] = {"prompt_tokens": prompt, "completion_tokens": completion}
     if usage.cached_tokens:
         body["cached_tokens"] = usage.cached_tokens
     if usage.reasoning_tokens:
@@ -300,3 +291,9 @@ def _decode_usage(line: Mapping[str, Any]) -> Usage | None:
 
 def _finite(number: float | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
+
+
+def _add_finite(body: dict[str, Json], source: object, *names: str) -> None:
+    for name in names:
+        if (number := _finite(getattr(source, name))) is not None:
+            body[name] = number

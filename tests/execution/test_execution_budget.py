@@ -237,7 +237,7 @@ def test_a_first_turn_shared_with_another_arm_is_paid_once(make_engine):
     provider = Metered()
     engine = make_engine(provider, follow_up=follow_up, price_of=lambda trial: PRICE)
     as_is = numbered(10)
-    reask = [replace(trial, key=replace(trial.key, arm="reask"), max_turns=1) for trial in as_is]
+    reask = [replace(trial, key=trial.key._replace(arm="reask"), max_turns=1) for trial in as_is]
     answers = ask(engine, [*as_is, *reask])
     one = cost_of(Usage(prompt_tokens=10, completion_tokens=40), PRICE)
     assert provider.sent == 20

@@ -120,7 +120,7 @@ def test_lanes_give_the_oldest_that_may_go():
 def test_a_repair_trial_never_sends_a_request_of_its_own(delay_s, make_engine):
     provider = Scripted(delay_s=delay_s)
     trial = make_trial()
-    repair = replace(trial, key=replace(trial.key, arm="repair"), source_arm="as_is", tolerant=True)
+    repair = replace(trial, key=trial.key._replace(arm="repair"), source_arm="as_is", tolerant=True)
     engine = make_engine(provider)
     first, second = ask(engine, trial, repair)
     assert len(provider.asked) == 1
@@ -148,7 +148,7 @@ def test_a_repair_trial_shares_also_what_no_later_run_would_get(outcome, make_en
     if outcome == "truncated":
         provider.complete = truncated
     trial = make_trial()
-    repair = replace(trial, key=replace(trial.key, arm="repair"), source_arm="as_is")
+    repair = replace(trial, key=trial.key._replace(arm="repair"), source_arm="as_is")
     engine = make_engine(provider)
     [first] = ask(engine, trial)
     [second] = ask(engine, repair)

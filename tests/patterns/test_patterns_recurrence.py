@@ -28,7 +28,7 @@ def further(plan: Plan, arm: str, case: str, signatures: list[str | None]) -> li
     item = next(item for item in plan.items if (item.arm, item.case) == (arm, case))
     return [
         Record(
-            key=replace(item.trials[0].key, repeat=plan.repeats + number),
+            key=item.trials[0].key._replace(repeat=plan.repeats + number),
             outcome="failed" if signature else "passed",
             signature=signature,
             output=f"{signature} {number}",

@@ -63,7 +63,7 @@ def test_one_arm_is_not_enough_and_its_answers_read_again_are_the_same_source() 
 def test_a_second_role_is_a_source() -> None:
     plan = make_plan(("as_is",), 2, 2)
     own = make_records(plan, lambda arm, case, repeat: (WRONG, (), "y") if case else None)
-    teacher = [replace(record, key=replace(record.key, role="teacher")) for record in own]
+    teacher = [replace(record, key=record.key._replace(role="teacher")) for record in own]
     assert suspects(plan, [*own, *teacher]) == ["c0001"]
     agreeing = [replace(record, outcome="passed", signature=None) for record in teacher]
     assert suspects(plan, [*own, *agreeing]) == []
