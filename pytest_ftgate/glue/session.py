@@ -96,14 +96,16 @@ class FtgateSession:
         given = (*result.records, *result.further)
         # Reasons, test reports, JUnit and the terminal are made of records: here is the one place before all.
         encoded = [encode_record(record) for record in given]
-        lines = tuple([dump_json(each) for each in encoded])
-        if all(map(self.redactor.is_clean, lines)):
-            return result, lines
-        redacted = [self.redactor.redact_json(each) for each in encoded]
-        records = tuple(map(decode_record, redacted))
+        lines = [dump_json(each) for each in encoded]
+        unclean = [place for place, line in enumerate(lines) if not self.redactor.is_clean(line)]
+        if not unclean:
+            return result, tuple(lines)
+        records = [*given]
+        for place in unclean:
+            redacted = self.redactor.redact_json(encoded[place])
+            records[place], lines[place] = decode_record(redacted), dump_json(redacted)
         own = len(result.records)
-        result = replace(result, records=records[:own], further=records[own:])
-        return result, tuple(map(dump_json, redacted))
+        return replace(result, records=tuple(records[:own]), further=tuple(records[own:])), tuple(lines)
 
     def prefetch(self, item: EvalsetItem) -> None:
         """Ask for an item that will run soon. What fails here fails again where it is waited for."""

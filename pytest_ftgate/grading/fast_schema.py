@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_ftgate.grading.located_errors import Place
 from pytest_ftgate.grading.parsed import find_pointer
-from pytest_ftgate.grading.timed_regex import PatternBudget
+from pytest_ftgate.grading.timed_regex import PatternBudget, compile_pattern
 from pytest_ftgate.model.evalset import Json
 
 _MAX_DEPTH = 32
@@ -115,6 +115,8 @@ def _is_finite(value: Json) -> bool:
 def _pattern_keyword(budget: PatternBudget) -> type:
     class Pattern:
         def __init__(self, _parent: Json, pattern: str, _path: Json) -> None:
+            # What is raised while it is searched counts as "not found", which `not` would turn into a YES.
+            compile_pattern(pattern)
             self.pattern = pattern
 
         def validate(self, value: Json) -> None:

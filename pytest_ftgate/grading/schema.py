@@ -15,7 +15,12 @@ from pytest_ftgate.grading.fast_schema import build_fast_check, has_endless_refe
 from pytest_ftgate.grading.grades import GraderError, Problem, Problems, TooLargeError
 from pytest_ftgate.grading.located_errors import ErrorNamer, Place, try_branches
 from pytest_ftgate.grading.schema_errors import describe_errors
-from pytest_ftgate.grading.spelled_patterns import list_keys, matches_key, spell_out
+from pytest_ftgate.grading.spelled_patterns import (
+    list_keys,
+    matches_key,
+    refuse_long_patterns,
+    spell_out,
+)
 from pytest_ftgate.grading.timed_regex import PatternBudget
 from pytest_ftgate.model.evalset import Json
 
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 
 _MAX_ERRORS = 200
 _MAX_SPELLED_KEYS = 300
-_MAX_SPELLED_CHARS = 10_000
+_MAX_SPELLED_CHARS = 30_000
 _DIVISORS = ("multipleOf", "divisibleBy")
 
 
@@ -32,6 +37,7 @@ class CompiledSchema:
     """A schema ready to judge values. Draft by `$schema`, else 2020-12; `format` is an annotation."""
 
     def __init__(self, schema: Json) -> None:
+        refuse_long_patterns(schema)
         self.schema = schema
         self.budget = PatternBudget()
         self._validator = _build_validator(schema, self.budget)

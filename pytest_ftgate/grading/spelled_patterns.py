@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from pytest_ftgate.grading.timed_regex import PatternBudget
+from pytest_ftgate.grading.timed_regex import PatternBudget, refuse_long_pattern
 from pytest_ftgate.model.evalset import Json
+
+_NO_SCHEMAS = ("const", "enum", "default", "examples")
 
 
 class _SpelledOut(str):
@@ -50,6 +52,22 @@ def spell_out(schema: Json, keys: Collection[str], budget: PatternBudget) -> Jso
             }
         return result
     return [spell_out(item, keys, budget) for item in schema] if isinstance(schema, list) else schema
+
+
+def refuse_long_patterns(schema: Json) -> None:
+    """Raise GraderError for a schema with a pattern too long to be searched safely."""
+    todo: list[Json] = [schema]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, list):
+            todo += node
+        elif isinstance(node, Mapping):
+            patterns = node.get("patternProperties")
+            named = [*patterns] if isinstance(patterns, Mapping) else []
+            for pattern in (node.get("pattern"), *named):
+                if isinstance(pattern, str):
+                    refuse_long_pattern(pattern)
+            todo += [value for keyword, value in node.items() if keyword not in _NO_SCHEMAS]
 
 
 def list_keys(value: Json) -> Iterator[str]:

@@ -18,15 +18,20 @@ def compile_pattern(pattern: str, ignore_case: bool = False) -> regex.Pattern[st
     """The compiled pattern; raises GraderError where it is not valid, or too long to be searched safely."""
     import regex
 
+    refuse_long_pattern(pattern)
+    try:
+        return regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
+    except (regex.error, RecursionError, OverflowError, MemoryError, ValueError) as error:
+        raise GraderError(f"{show(pattern)} is no valid regular expression: {error}") from None
+
+
+def refuse_long_pattern(pattern: str) -> None:
+    """Raise GraderError for a pattern too long to be searched safely."""
     if len(pattern) > MAX_PATTERN_CHARS:
         raise GraderError(
             f"the regular expression {show(pattern)} has {len(pattern)} characters, at most "
             f"{MAX_PATTERN_CHARS} are searched: for fixed texts use contains-any, or write several graders"
         )
-    try:
-        return regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
-    except (regex.error, RecursionError, OverflowError, MemoryError, ValueError) as error:
-        raise GraderError(f"{show(pattern)} is no valid regular expression: {error}") from None
 
 
 _MANY_SEARCHES = 500

@@ -14,7 +14,7 @@ from pytest_ftgate.loading.prompts import read_messages
 from pytest_ftgate.loading.reading import Reading
 from pytest_ftgate.loading.validation import say_not_among
 from pytest_ftgate.loading.wording import quote, say_unknown, say_wrong_type
-from pytest_ftgate.model.evalset import Case, Json
+from pytest_ftgate.model.evalset import Case, Json, Location
 
 CASE_KEYS = (
     "id", "input", "expected", "context", "tags", "vars", "messages", "tools", "group", "must_pass", "split",
@@ -79,11 +79,16 @@ def check_unique_id(row: Json, place: Place, reading: Reading) -> None:
     name = row.get("id") if isinstance(row, dict) else None
     if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
         return
-    known = reading.ids.setdefault(str(name), place)
-    if known is not place:
-        first = known.at("id").where
-        what = f"duplicate id '{quote(str(name))}' (first at {first.file}:{first.line})"
-        reading.problems.add(place.at("id"), what)
+    known = reading.ids.get(str(name))
+    if known is None:
+        # A place would keep a row that is a document by itself, and has no other lines.
+        document = place.document
+        is_row = not document.marks
+        reading.ids[str(name)] = Location(file=document.file, line=document.line) if is_row else place
+        return
+    first = known.at("id").where if isinstance(known, Place) else known
+    what = f"duplicate id '{quote(str(name))}' (first at {first.file}:{first.line})"
+    reading.problems.add(place.at("id"), what)
 
 
 def make_id(case: Case) -> str:

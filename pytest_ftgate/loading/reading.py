@@ -20,7 +20,7 @@ class Reading:
     problems: Problems
     files: EvalsetFiles
     registries: Registries
-    ids: dict[str, Place] = field(default_factory=dict)
+    ids: dict[str, Place | Location] = field(default_factory=dict)
 
     def read_document(self, named: Json, place: Place) -> Document | None:
         """A .json, .yaml or .yml file named at `place`, parsed; None after a problem."""

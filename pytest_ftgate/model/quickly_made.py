@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import MISSING, Field, fields
 from typing import Any, TypeVar
 
@@ -19,25 +20,28 @@ def quickly_made(cls: type[T]) -> type[T]:
         object.__setattr__(object.__new__(cls), "__class__", unlocked)
     except TypeError:  # another Python may lay the two out differently
         return cls
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return cls  # there all threads stop for every change of a class
     made = [each for each in fields(cls) if each.init]  # type: ignore[arg-type]
-    scope: dict[str, Any] = {
-        "lock": cls,
-        "unlocked": unlocked,
-        "set_": object.__setattr__,
-        "MISSING": MISSING,
-    }
-    scope |= {f"default_{each.name}": _find_default(each) for each in made}
+    given: dict[str, Any] = {f"default_{each.name}": _find_default(each) for each in made}
+    given |= {"lock": cls, "unlocked": unlocked, "set_": object.__setattr__, "MISSING": MISSING}
+    given["usual"] = usual = cls.__init__
     lines = [
-        f"def __init__(self, {', '.join(_write_parameters(made))}):",
-        " set_(self, '__class__', unlocked)",
-        *(f" self.{each.name} = {_write_value(each)}" for each in made),
-        " self.__class__ = lock",
-        *([" self.__post_init__()"] if hasattr(cls, "__post_init__") else []),
+        f"def make({', '.join(given)}):",
+        f" def __init__(self, {', '.join(_write_parameters(made))}):",
+        "  if type(self) is not lock:",
+        f"   return usual(self, {', '.join([f'{each.name}={_write_value(each)}' for each in made])})",
+        "  set_(self, '__class__', unlocked)",
+        *(f"  self.{each.name} = {_write_value(each)}" for each in made),
+        "  self.__class__ = lock",
+        *(["  self.__post_init__()"] if hasattr(cls, "__post_init__") else []),
+        " return __init__",
     ]
-    exec("\n".join(lines), scope)  # noqa: S102 - the names are those of the fields
-    init = scope["__init__"]
+    scope: dict[str, Any] = {}
+    exec("\n".join(lines), vars(sys.modules[cls.__module__]), scope)  # noqa: S102 - names of fields
+    init = scope["make"](**given)
     init.__qualname__, init.__module__ = f"{cls.__qualname__}.__init__", cls.__module__
-    init.__annotations__ = cls.__init__.__annotations__
+    init.__annotations__ = usual.__annotations__
     type.__setattr__(cls, "__init__", init)
     return cls
 

@@ -11,6 +11,7 @@ from grading_world import JSON_VALUES, judge, parts, read_rows, spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_ftgate.grading.json_documents import find_schema_problem
 from pytest_ftgate.model.grade import KINDS, kind_of
 from pytest_ftgate.model.response import ToolCall, Usage
 
@@ -296,9 +297,33 @@ def test_a_pattern_too_long_to_be_searched_safely_is_an_error_of_the_evalset():
         (spec("not-regex", pattern, whole=True), pattern),
         (spec("is-json", schema={"pattern": pattern}), json.dumps(pattern)),
         (spec("is-json", schema={"patternProperties": {pattern: {}}}), json.dumps({pattern: 1})),
+        (spec("is-json", schema={"not": {"pattern": pattern}}), json.dumps(pattern)),
+        (spec("is-json", schema={"if": {"pattern": pattern}, "then": False}), json.dumps(pattern)),
+        (spec("is-json", schema={"oneOf": [{"pattern": pattern}, {"type": "string"}]}), json.dumps(pattern)),
     ):
         record = judge(answer, entry)
         assert record.outcome == "error"
         assert "20000 characters, at most 1000" in record.error
         assert "contains-any" in record.error
     assert judge("y" * 1_000, spec("regex", "y" * 1_000)).outcome == "passed"
+
+
+@pytest.mark.parametrize("pattern", ["(", "y" * 2_000])
+def test_a_schema_whose_pattern_cannot_be_searched_never_says_yes(pattern):
+    part = {"pattern": pattern}
+    for schema, value in (
+        ({"not": part}, "yyyyyy"),
+        ({"if": part, "then": {"maxLength": 3}}, "yyyyyy"),
+        ({"oneOf": [part, {"type": "string"}]}, "yyyyyy"),
+        ({"not": {"contains": part}}, ["yyyyyy"]),
+        ({"items": {"not": part}}, ["yyyyyy"]),
+    ):
+        assert judge(json.dumps(value), spec("is-json", schema=schema)).outcome == "error"
+
+
+def test_a_pattern_too_long_is_told_before_a_model_is_asked():
+    told = find_schema_problem(spec("is-json", schema={"properties": {"a": {"pattern": "y" * 2_000}}}))
+    assert told is not None
+    assert "2000 characters" in told
+    data = {"const": {"pattern": "y" * 2_000}}
+    assert find_schema_problem(spec("is-json", schema=data)) is None

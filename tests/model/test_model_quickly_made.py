@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
 from inspect import signature
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -129,6 +129,28 @@ def test_it_is_copied_pickled_and_replaced(make: Callable[[], Any]) -> None:
     assert made == copy.copy(made) == copy.deepcopy(made) == replace(made)
     assert pickle.loads(pickle.dumps(made)) == made
     assert type(made)(**{each.name: getattr(made, each.name) for each in fields(made)}) == made
+
+
+class Derived(Quick):
+    """With a `__dict__`, as a class without slots has one."""
+
+
+class Slotted(Quick):
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("cls", [Derived, Slotted])
+def test_what_is_derived_from_it_is_made_as_before(cls: type[Quick]) -> None:
+    made = cls(1, needed=2)
+    assert type(made) is cls
+    assert (made.first, made.second, made.third, made.last, made.needed) == (1, "two", [], None, 2)
+    with pytest.raises(FrozenInstanceError):
+        made.first = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("cls", [Grade, Response, Record, Case, Location])
+def test_its_annotations_can_be_read(cls: type) -> None:
+    assert get_type_hints(cls.__init__).keys() == {each.name for each in fields(cls)} | {"return"}
 
 
 def test_no_other_class_is_seen() -> None:
