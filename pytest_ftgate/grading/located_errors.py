@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from types import FunctionType
@@ -210,8 +210,16 @@ def _list_branch(validator: Any, value: Json, branch: Json, index: int) -> list[
 def _list_plain(
     validator: Any, schema: Mapping[str, Json], keyword: str, value: Json, path: Path, schema_path: Path
 ) -> list[Leaf]:
-    wanted = schema[keyword]
-    messages = _give_messages(validator.VALIDATORS[keyword])(validator, wanted, value, schema)
+    wanted, check = schema[keyword], validator.VALIDATORS[keyword]
+    # The two most usual ones in the words of jsonschema, for what each of them takes there.
+    if keyword == "type" and isinstance(wanted, str) and check.__name__ == "type":
+        messages: Iterable[str] = (
+            () if validator.is_type(value, wanted) else (f"{value!r} is not of type {wanted!r}",)
+        )
+    elif keyword == "enum" and isinstance(value, str):
+        messages = () if value in wanted else (f"{value!r} is not one of {wanted!r}",)
+    else:
+        messages = _give_messages(check)(validator, wanted, value, schema)
     return [Leaf(keyword, wanted, value, message, path, schema_path) for message in messages]
 
 

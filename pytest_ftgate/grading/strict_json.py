@@ -19,6 +19,7 @@ _BRACKET = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
 _OTHER = re.compile(r"[^\[\]{}]++")
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 _MAX_INT_DIGITS = 4_000
+_SPACE = " \t\n\r"
 
 
 class StrictJson(NamedTuple):
@@ -65,6 +66,17 @@ _UNIQUE = json.JSONDecoder(object_pairs_hook=_build_unique, parse_constant=_refu
 """Made once: that costs as much as reading a short text."""
 
 
+def _read_unique(text: str) -> Json:
+    """As `_UNIQUE.decode`, which looks for white space before and behind by regular expressions."""
+    try:
+        value, end = _UNIQUE.scan_once(text, 0)  # type: ignore[attr-defined]
+        if not text[end:].strip(_SPACE):
+            return value
+    except StopIteration:  # no value begins there
+        pass
+    return _UNIQUE.decode(text)
+
+
 def _read(text: str, duplicates: list[str]) -> Json:
     """The value of a text; its duplicate keys are added to `duplicates`."""
 
@@ -79,7 +91,7 @@ def _read(text: str, duplicates: list[str]) -> Json:
     # No text this short holds an integer that Python refuses or takes long to read.
     if len(text) < _MAX_INT_DIGITS and not text.startswith("\ufeff"):
         try:
-            return _UNIQUE.decode(text)
+            return _read_unique(text)
         except _DuplicateKeyError:
             pass
     return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=build, parse_int=_read_int)
